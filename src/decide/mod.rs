@@ -1,0 +1,3 @@
+//! Pure answers.
+
+pub mod price;

@@ -1,0 +1,21 @@
+//! The words of a shop: ids, events, items, money, time. No I/O and no clock of its own.
+//!
+//! Every other room speaks these types; nothing here knows HTTP, SQL or a model. Start with [`event`].
+
+pub mod event;
+pub mod id;
+pub mod item;
+pub mod money;
+pub mod person;
+pub mod price;
+pub mod run;
+pub mod time;
+
+pub use event::{Event, EventContext, EventKind, RecordedEvent, Sequence};
+pub use id::{IdError, ItemId, SessionId, ShopperId, UserId};
+pub use item::{Item, ItemChange, ItemFields, Patch};
+pub use money::{Cents, Currency, MoneyError};
+pub use person::{ErasureReceipt, User};
+pub use price::{CompetitorPrice, PriceEntry, PriceReason};
+pub use run::{ModelRun, RunOutcome};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -1,0 +1,87 @@
+//! One file per algorithm; each has params, `check`, `fit`, and a fitted type that is a
+//! [`Recommender`].
+//!
+//! | you may call it | file |
+//! | --- | --- |
+//!
+//! Notation: `u` user, `i`, `j` items, `f` factor. Models see positions and weights, never ids.
+//! A model is asked with a shopper's *history* instead of a row number, so that somebody who came
+//! after the fit, or clicked a second ago, is answered by the same code as everybody else.
+
+pub mod top_n;
+
+use crate::learn::dataset::{ItemIdx, UserIdx};
+
+/// Whether to go on: models ask once per epoch or block, because a blocking thread cannot be aborted.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Never stops; for tests and command lines.
+pub const NEVER_STOP: Stop<'static> = &|| false;
+
+/// Why a model could not be fitted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// A parameter is out of its range.
+    #[error("{parameter} must be {rule}, not {value}")]
+    Parameter {
+        /// Which.
+        parameter: &'static str,
+        /// What it must be.
+        rule: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// The data holds nothing to learn from.
+    #[error("there are no interactions to fit {model} on")]
+    NoData {
+        /// Which model.
+        model: &'static str,
+    },
+    /// The fit came to infinite or undefined numbers.
+    #[error("fitting {model} did not stay finite")]
+    NotFinite {
+        /// Which model.
+        model: &'static str,
+    },
+    /// The service is stopping.
+    #[error("fitting was stopped")]
+    Stopped,
+}
+
+/// What a model is asked with.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The shopper's row in the matrix that the model was fitted on, if they had one; lets
+    /// neighbour models leave the shopper out of their own neighbours.
+    pub user: Option<UserIdx>,
+    /// What the shopper did: items, rising, with weights on the scale of the fitted matrix.
+    pub history: &'a [(u32, f32)],
+}
+
+/// A trained model: scores every item for one shopper, and does nothing else.
+///
+/// Leaving out items and cutting to the best `n` belong to [`top_n`], so that every model is ranked
+/// by the same rules.
+pub trait Recommender: Send + Sync {
+    /// Number of items the model knows; the length of a score vector.
+    fn n_items(&self) -> usize;
+
+    /// Overwrites `scores (n_items)` with finite preferences, higher is better.
+    ///
+    /// Returns `false`, with `scores` untouched, if the model has nothing to say: it needs a
+    /// history and there is none that it knows.
+    fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool;
+
+    /// The rating it expects for `item`, on the scale of the fitted weights; `None` if it has no
+    /// ground to say.
+    fn predict_rating(&self, query: Query<'_>, item: ItemIdx) -> Option<f32>;
+
+    /// How much each item of the history adds to the score of `item`, in the order of the history;
+    /// empty if the model does not work by the shopper's items.
+    fn contributions(&self, _query: Query<'_>, _item: ItemIdx) -> Vec<f32> {
+        Vec::new()
+    }
+
+    /// Bytes held on the heap.
+    fn n_bytes(&self) -> usize;
+}

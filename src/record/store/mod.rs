@@ -1,0 +1,257 @@
+//! What the service needs from a database. The trait is here, the SQL is in the back ends.
+//!
+//! Several processes may write at once. A reader therefore goes by *settled* numbers: a sequence or
+//! revision is handed out by [`Store::events_after`] and [`Store::items_after`] only when no
+//! transaction that could still bring a smaller one is open.
+
+pub mod postgres;
+pub mod sqlite;
+
+use crate::domain::{
+    Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, ModelRun,
+    PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,
+};
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached now; the caller may retry.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database answered with an error.
+    #[error("cannot {doing}")]
+    Query {
+        /// Finishes the sentence "cannot …".
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database's schema could not be brought up to date.
+    #[error("cannot bring the schema up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A stored row does not mean anything to this version.
+    #[error("a stored {what} does not make sense: {detail}")]
+    Corrupt {
+        /// What kind of row.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// For `map_err`: `doing` finishes the sentence "cannot …".
+    pub(crate) fn while_doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| match &source {
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Io(_) => Self::Unavailable(source),
+            sqlx::Error::Database(error) if is_outage(error.code().as_deref()) => {
+                Self::Unavailable(source)
+            }
+            _ => Self::Query { doing, source },
+        }
+    }
+
+    /// Whether a retry may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// SQLSTATE classes of a server that is going down, starting up, or out of connections
+/// (PostgreSQL, appendix A: 08, 53, 57P).
+fn is_outage(code: Option<&str>) -> bool {
+    code.is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
+}
+
+/// How much the store holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events by kind, only kinds that occur, in the order of [`EventKind::ALL`].
+    pub events: Vec<(EventKind, u64)>,
+    /// Items, the removed ones not counted.
+    pub items: u64,
+    /// Users.
+    pub users: u64,
+    /// Entries of the price ledger.
+    pub prices: u64,
+    /// Competitors' prices.
+    pub competitor_prices: u64,
+}
+
+/// A new price for an item, decided by pricing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPrice {
+    /// Of what.
+    pub item: ItemId,
+    /// How much.
+    pub price: Cents,
+    /// Why.
+    pub reason: PriceReason,
+}
+
+/// Kept by every back end; `tests/it/store_contract.rs` holds them to it.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// `sqlite` or `postgres`.
+    fn kind(&self) -> &'static str;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Counts everything; may scan, so not for a hot path.
+    async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// Appends all events or none, durably, in one transaction, and brings their users and items
+    /// into existence. Answers one entry per event, in order: its sequence, or `None` if its
+    /// `event_id` is stored already (or stands earlier in `events`): a duplicate is skipped, it is
+    /// not an error, however long ago it was stored.
+    ///
+    /// `known` says which users and items surely exist, so that no work is done for them.
+    async fn append_events(
+        &self,
+        events: &[Event],
+        received_at: Timestamp,
+        known: &dyn Known,
+    ) -> Result<Vec<Option<Sequence>>, StoreError>;
+
+    /// Settled events with a sequence above `after`, lowest first, at most `limit` of them.
+    async fn events_after(
+        &self,
+        after: Sequence,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// The highest settled sequence, 0 if there is none.
+    async fn last_sequence(&self) -> Result<Sequence, StoreError>;
+
+    /// Applies the changes in order, in one transaction, with the ledger entries that follow from
+    /// them (a changed list price comes into force at `at`, reason `list_price`). Answers the items
+    /// as they are after it, one for each distinct id, in the order of first mention; an item that
+    /// was to be removed and never was there is left out.
+    ///
+    /// While pricing holds an item at another price than its list price, a change that leaves the
+    /// list price alone leaves the price in force alone too.
+    async fn change_items(
+        &self,
+        changes: &[(ItemId, ItemChange)],
+        at: Timestamp,
+    ) -> Result<Vec<Item>, StoreError>;
+
+    /// One item, also a removed one.
+    async fn item(&self, item: &ItemId) -> Result<Option<Item>, StoreError>;
+
+    /// Settled items (also removed ones) with a revision above `after`, lowest first, at most
+    /// `limit` of them.
+    async fn items_after(&self, after: i64, limit: u32) -> Result<Vec<Item>, StoreError>;
+
+    /// Brings prices into force at `at`, with their ledger entries, in one transaction. A price
+    /// that is in force already changes nothing. Unknown items are skipped. Answers the items that
+    /// changed.
+    async fn set_prices(&self, prices: &[NewPrice], at: Timestamp)
+    -> Result<Vec<Item>, StoreError>;
+
+    /// Writes past prices into the ledger, for items whose ledger is empty (others are skipped, so
+    /// that an import may be repeated). Entries of one item are in order of time and do not
+    /// overlap; the last may be open, then it becomes the item's list price and price in force if
+    /// it has none. Answers how many entries were written.
+    async fn backfill_prices(&self, entries: &[PriceEntry]) -> Result<u64, StoreError>;
+
+    /// Ledger entries of one item that were in force at any time in `[from, to)`, oldest first, at
+    /// most `limit` of the newest.
+    async fn price_history(
+        &self,
+        item: &ItemId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PriceEntry>, StoreError>;
+
+    /// Ledger entries of all items that were in force at any time since `from`, by item then time:
+    /// those whose item id is above `after`, cut after whole items once `limit` is reached.
+    async fn prices_since(
+        &self,
+        from: Timestamp,
+        after: Option<&ItemId>,
+        limit: u32,
+    ) -> Result<Vec<PriceEntry>, StoreError>;
+
+    /// Stores competitors' prices; one that is there already (same item, competitor and time) is
+    /// skipped. Answers how many were new.
+    async fn append_competitor_prices(&self, prices: &[CompetitorPrice])
+    -> Result<u64, StoreError>;
+
+    /// Creates or replaces users' attributes. Answers them as they are now.
+    async fn save_users(
+        &self,
+        users: &[(UserId, Map<String, Value>)],
+        at: Timestamp,
+    ) -> Result<Vec<User>, StoreError>;
+
+    /// One user.
+    async fn user(&self, user: &UserId) -> Result<Option<User>, StoreError>;
+
+    /// A user's events with a sequence above `after`, lowest first, at most `limit`.
+    async fn user_events(
+        &self,
+        user: &UserId,
+        after: Sequence,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// Deletes a user and all their events and remembers that by a hash of the id alone.
+    async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError>;
+
+    /// Receipts with a sequence above `after`, lowest first, at most `limit`.
+    async fn erasures_after(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ErasureReceipt>, StoreError>;
+
+    /// Remembers what a training run did.
+    async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError>;
+
+    /// The latest runs, newest first.
+    async fn runs(&self, limit: u32) -> Result<Vec<ModelRun>, StoreError>;
+
+    /// Takes or renews the named lease until `until`; `false` if another holder has it and it has
+    /// not run out at `now`.
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives the named lease back if `holder` has it.
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError>;
+}
+
+/// Users and items that surely exist in the store, so that an append need not create them.
+pub trait Known: Send + Sync {
+    /// Whether the user surely exists.
+    fn user(&self, user: &UserId) -> bool;
+    /// Whether the item surely exists.
+    fn item(&self, item: &ItemId) -> bool;
+}
+
+/// Knows nobody and nothing; every append then makes sure.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NothingKnown;
+
+impl Known for NothingKnown {
+    fn user(&self, _user: &UserId) -> bool {
+        false
+    }
+    fn item(&self, _item: &ItemId) -> bool {
+        false
+    }
+}
