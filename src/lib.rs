@@ -1,9 +1,9 @@
 //! shopkeeper records what shoppers do, learns from it in the background, and decides what to show
 //! and at what price.
+//!
+//! Rooms: [`domain`] (the words of a shop) ← [`learn`] (what is fitted from data) ← [`record`] (how
+//! facts come in and stay). `tests/it/architecture.rs` keeps the arrows.
 
-pub mod cli;
-pub mod decide;
 pub mod domain;
 pub mod learn;
 pub mod record;
-pub mod simulate;

@@ -120,7 +120,7 @@ impl<T> Patch<T> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemChange {
     /// The item becomes exactly this; it is created if it is not there.
-    Replace(ItemFields),
+    Replace(Box<ItemFields>),
     /// Only the fields named change; the item is created if it is not there.
     Merge(Box<ItemPatch>),
     /// The item is taken out of the catalogue.
@@ -154,7 +154,7 @@ impl ItemChange {
     /// `before` is the item as it is now, or the default for a new one.
     pub fn apply(self, before: &ItemFields) -> Option<ItemFields> {
         match self {
-            Self::Replace(fields) => Some(fields),
+            Self::Replace(fields) => Some(*fields),
             Self::Remove => None,
             Self::Merge(patch) => {
                 let mut after = before.clone();

@@ -1,11 +1,5 @@
-//! Everything that is fitted from data.
-//!
-//! [`dataset`] turns events into sparse matrices, [`recommenders`] are fitted on those, [`evaluation`]
-//! measures them, [`demand`] estimates how fast things sell. All of it is pure: no I/O, no clock, no
-//! runtime. `pipeline` says what a training run does, `trainer` when.
+//! Everything that is fitted from data: [`dataset`] holds sparse matrices, [`recommenders`] the
+//! contract of the models fitted on them. Pure: no I/O, no clock, no runtime.
 
 pub mod dataset;
-pub mod demand;
-pub mod evaluation;
-pub mod linalg;
 pub mod recommenders;

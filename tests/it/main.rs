@@ -1,9 +1,5 @@
-//! One binary for all integration tests; its modules mirror the rooms of `src/`.
+//! One binary for all integration tests.
 
-mod import;
-mod model_contract;
-mod operations;
-mod pricing;
-mod simulation;
-mod store_contract;
-mod support;
+#![expect(clippy::unwrap_used, reason = "a test may fail, and helpers of tests are tests")]
+
+mod architecture;

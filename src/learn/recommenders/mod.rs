@@ -1,8 +1,6 @@
 //! One file per algorithm; each has params, `check`, `fit`, and a fitted type that is a
 //! [`Recommender`].
 //!
-//! | you may call it | file |
-//! | --- | --- |
 //!
 //! Notation: `u` user, `i`, `j` items, `f` factor. Models see positions and weights, never ids.
 //! A model is asked with a shopper's *history* instead of a row number, so that somebody who came

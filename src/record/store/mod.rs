@@ -4,9 +4,6 @@
 //! revision is handed out by [`Store::events_after`] and [`Store::items_after`] only when no
 //! transaction that could still bring a smaller one is open.
 
-pub mod postgres;
-pub mod sqlite;
-
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, ModelRun,
     PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,
@@ -44,7 +41,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// For `map_err`: `doing` finishes the sentence "cannot …".
-    pub(crate) fn while_doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+    pub fn while_doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| match &source {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed

@@ -1,3 +1,0 @@
-//! Pure answers.
-
-pub mod price;

@@ -1,1 +1,0 @@
-//! A throw-away Postgres.
