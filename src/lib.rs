@@ -2,8 +2,13 @@
 //! and at what price.
 //!
 //! Rooms: [`domain`] (the words of a shop) ← [`learn`] (what is fitted from data) ← [`record`] (how
-//! facts come in and stay). `tests/it/architecture.rs` keeps the arrows.
+//! facts come in and stay), [`live`] (what happened lately), [`config`], [`lifecycle`],
+//! [`telemetry`]. `tests/it/architecture.rs` keeps the arrows.
 
+pub mod config;
 pub mod domain;
 pub mod learn;
+pub mod lifecycle;
+pub mod live;
 pub mod record;
+pub mod telemetry;

@@ -1,3 +1,4 @@
-//! How facts come in and stay. Start with [`store::Store`].
+//! How facts come in and stay: the [`store`] and, in front of it, the group commit in [`ingest`].
 
+pub mod ingest;
 pub mod store;

@@ -1,7 +1,9 @@
 //! Events as numbers: who did what, as sparse matrices over positions instead of ids.
 
+pub mod log;
 pub mod matrix;
 
+pub use log::{EventLog, Weighting};
 pub use matrix::InteractionMatrix;
 
 use serde::{Deserialize, Serialize};

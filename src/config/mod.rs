@@ -1,0 +1,306 @@
+//! Settings: what they are, where they come from, and whether they make sense.
+//!
+//! `config/default.toml` (compiled in) explains every key. Order of precedence: default < file <
+//! environment < command line. All checks happen here, at start, and name the key at fault.
+
+mod check;
+
+use crate::domain::Currency;
+use serde::{Deserialize, Serialize, Serializer};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// The compiled-in defaults, which also document every key.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file or variable could not be read, or names a key that does not exist.
+    #[error("cannot read the configuration: {0}")]
+    Read(String),
+    /// A value is not what its key allows.
+    #[error("configuration key `{key}` {rule}, not `{value}`")]
+    Value {
+        /// The key at fault.
+        key: &'static str,
+        /// What it must be.
+        rule: &'static str,
+        /// What it is.
+        value: String,
+    },
+}
+
+/// A string that never shows itself: keys and passwords.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("[redacted]")
+    }
+}
+
+/// A database address whose password never shows itself.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(pub String);
+
+impl DatabaseUrl {
+    /// The address without its password.
+    pub fn redacted(&self) -> String {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
+        let rest = match rest.rsplit_once('@') {
+            Some((user, host)) => {
+                let name = user.split(':').next().unwrap_or_default();
+                format!("{name}:[redacted]@{host}")
+            }
+            None => rest.to_owned(),
+        };
+        let rest = rest.split_once("password=").map_or(rest.clone(), |(before, after)| {
+            let tail = after.split_once('&').map_or("", |(_, tail)| tail);
+            format!("{before}password=[redacted]&{tail}")
+        });
+        format!("{scheme}://{rest}")
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.redacted())
+    }
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(missing_docs, reason = "config/default.toml explains every key")]
+        pub struct $name { $(pub $field: $type),* }
+    };
+}
+
+section! {
+    /// All settings.
+    Config {
+        server: Server, database: Database, storage: Storage, auth: Auth, shop: Shop, events: Events,
+        catalogue: Catalogue, live: Live, weights: Weights, training: Training, models: Models,
+        recommendations: Recommendations, pricing: Pricing, log: Log,
+    }
+}
+section! {
+    /// How to listen and to end.
+    Server { listen: SocketAddr, body_bytes_max: usize, shutdown_grace_seconds: u64 }
+}
+section! {
+    /// Which database.
+    Database { url: DatabaseUrl, connections_max: u32, acquire_timeout_ms: u64 }
+}
+section! {
+    /// Where files go.
+    Storage { dir: PathBuf }
+}
+section! {
+    /// Who may call what.
+    Auth { storefront_keys: Vec<Secret>, ingest_keys: Vec<Secret>, admin_keys: Vec<Secret> }
+}
+section! {
+    /// What kind of shop.
+    Shop { currency: String }
+}
+section! {
+    /// How events come in.
+    Events { batch_max: usize, future_seconds_max: u32, queue_max: usize, commit_max: usize }
+}
+section! {
+    /// How many items.
+    Catalogue { items_max: usize }
+}
+section! {
+    /// What is remembered since the snapshot.
+    Live { shoppers_max: usize, events_per_shopper_max: usize, follow_period_ms: u64 }
+}
+section! {
+    /// What events are worth.
+    Weights {
+        view: f32, click: f32, impression: f32, add_to_cart: f32, remove_from_cart: f32,
+        purchase: f32, r#return: f32, wishlist: f32, dislike: f32, rating: f32, rating_neutral: f32,
+    }
+}
+section! {
+    /// When and on what to train.
+    Training {
+        enabled: bool, period_seconds: u64, threads: usize, new_events_min: u64,
+        half_life_days: f64, popularity_half_life_days: f64, window_days: u32, events_max: usize,
+        holdout_share: f64, holdout_days_max: u32, holdout_shoppers_max: usize,
+        holdout_shoppers_min: usize, tolerance: f64, keep_versions: usize, seed: u64,
+    }
+}
+section! {
+    /// Which models, and how they are fitted.
+    Models {
+        enabled: Vec<String>, item_knn_neighbors: usize, item_knn_shrinkage: f32,
+        user_knn_neighbors: usize, user_knn_shrinkage: f32, svd_factors: usize,
+    }
+}
+section! {
+    /// What lists look like.
+    Recommendations {
+        n_default: usize, n_max: usize, hide_purchased_days: u32, cache_bytes_max: u64,
+    }
+}
+section! {
+    /// How prices move.
+    Pricing {
+        enabled: bool, sensitivity: f64, margin_floor: f64, step_max: f64, quote_seconds: u32,
+    }
+}
+section! {
+    /// What to log.
+    Log { filter: String, format: String }
+}
+
+/// Keys that hold lists, which the environment gives separated by commas.
+const LIST_KEYS: [&str; 4] =
+    ["auth.storefront_keys", "auth.ingest_keys", "auth.admin_keys", "models.enabled"];
+
+impl Config {
+    /// Reads defaults, then `file`, then `environment` (`SHOPKEEPER__…` variables), and checks it all.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut sources = config::Config::builder()
+            .add_source(config::File::from_str(DEFAULT_TOML, config::FileFormat::Toml));
+        if let Some(path) = file {
+            sources = sources.add_source(config::File::from(path).format(config::FileFormat::Toml));
+        }
+        let ours = environment.into_iter().filter(|(name, _)| name.starts_with("SHOPKEEPER__"));
+        let mut variables = config::Environment::with_prefix("SHOPKEEPER")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .ignore_empty(true)
+            .list_separator(",")
+            .source(Some(ours.collect()));
+        for key in LIST_KEYS {
+            variables = variables.with_list_parse_key(key);
+        }
+        let merged = sources
+            .add_source(variables)
+            .build()
+            .map_err(|error| ConfigError::Read(error.to_string()))?;
+        let config: Self = serde_path_to_error::deserialize(merged).map_err(|error| {
+            let (key, cause) = (error.path().to_string(), error.into_inner());
+            ConfigError::Read(if key == "." {
+                cause.to_string()
+            } else {
+                format!("`{key}`: {cause}")
+            })
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The compiled-in defaults.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test loads them.
+    pub fn defaults() -> Self {
+        Self::load(None, BTreeMap::new()).expect("the defaults are valid, a test loads them")
+    }
+
+    fn currency_opt(&self) -> Option<Currency> {
+        self.shop.currency.parse().ok()
+    }
+
+    /// The shop's currency.
+    ///
+    /// # Panics
+    ///
+    /// Never for a config that came from [`load`](Self::load), which checks it.
+    pub fn currency(&self) -> Currency {
+        self.currency_opt().expect("checked when the configuration was loaded")
+    }
+
+    /// Threads for training: as set, else all cores but one.
+    pub fn training_threads(&self) -> usize {
+        match self.training.threads {
+            0 => {
+                std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).max(1)
+            }
+            n => n,
+        }
+    }
+
+    /// All keys with their present values as TOML, secrets redacted.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|error| ConfigError::Read(error.to_string()))
+    }
+}
+
+impl Auth {
+    /// Whether nobody needs a key.
+    pub fn is_open(&self) -> bool {
+        self.storefront_keys.is_empty() && self.ingest_keys.is_empty() && self.admin_keys.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Result<Config, ConfigError> {
+        Config::load(None, [(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn the_environment_wins_and_lists_are_split_at_commas() {
+        let config = with("SHOPKEEPER__TRAINING__PERIOD_SECONDS", "7").unwrap();
+        assert_eq!(config.training.period_seconds, 7);
+        let keys = "0123456789abcdef,fedcba9876543210";
+        let config = with("SHOPKEEPER__AUTH__ADMIN_KEYS", keys).unwrap();
+        assert_eq!(config.auth.admin_keys.len(), 2);
+        assert!(!config.to_toml().unwrap().contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn a_wrong_value_or_key_is_refused_by_name() {
+        for (name, value, key) in [
+            ("SHOPKEEPER__TRAINING__HOLDOUT_SHARE", "0.9", "training.holdout_share"),
+            ("SHOPKEEPER__TRAINING__PERIOD_SECONDS", "soon", "training.period_seconds"),
+            ("SHOPKEEPER__SHOP__CURRENCY", "XXL", "shop.currency"),
+            ("SHOPKEEPER__SERVER__LISTEN", "0.0.0.0:80", "auth.admin_keys"),
+            ("SHOPKEEPER__SERVER__LISTENN", "x", "listenn"),
+            ("SHOPKEEPER__DATABASE__URL", "mysql://x", "database.url"),
+        ] {
+            let error = with(name, value).unwrap_err().to_string();
+            assert!(error.contains(key), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_never_shows() {
+        let url = DatabaseUrl("postgres://shop:se:cret@db:5432/shop".into());
+        assert_eq!(url.redacted(), "postgres://shop:[redacted]@db:5432/shop");
+        assert_eq!(format!("{url:?}"), "postgres://shop:[redacted]@db:5432/shop");
+    }
+}

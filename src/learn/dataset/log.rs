@@ -1,0 +1,147 @@
+//! The trainer's memory: every event it has read, as numbers, in columns.
+
+use super::{InteractionMatrix, ItemIdx, UserIdx};
+use crate::domain::{EventKind, ItemId, RecordedEvent, Sequence, ShopperId, Timestamp};
+use rustc_hash::FxHashMap;
+
+/// What events of each kind are worth, and how fast that fades.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighting {
+    /// Weight by kind, in the order of [`EventKind::ALL`]; a rating's is a factor.
+    pub by_kind: [f32; 12],
+    /// The rating that says nothing.
+    pub rating_neutral: f32,
+    /// Time after which a weight has halved, in days.
+    pub half_life_days: f64,
+}
+
+impl Weighting {
+    /// What one event says, before decay.
+    pub fn weight(&self, kind: EventKind, value: Option<f64>) -> f32 {
+        let weight = self.by_kind[kind as usize - 1];
+        match (kind, value) {
+            (EventKind::Rating, Some(value)) => weight * (value as f32 - self.rating_neutral),
+            _ => weight,
+        }
+    }
+
+    /// What is left of a weight after `age_ms`; a time ahead of now counts as now.
+    pub fn decay(&self, age_ms: i64) -> f32 {
+        let days = age_ms.max(0) as f64 / crate::domain::time::DAY_MS as f64;
+        (-days / self.half_life_days).exp2() as f32
+    }
+}
+
+/// One event as numbers: 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Act {
+    /// When.
+    pub at: Timestamp,
+    /// Order among equal times.
+    pub sequence: Sequence,
+    /// Who.
+    pub user: UserIdx,
+    /// What.
+    pub item: ItemIdx,
+    /// How many.
+    pub quantity: f32,
+    /// What it says, before decay.
+    pub weight: f32,
+    /// Which kind, as [`EventKind::code`].
+    pub kind: EventKind,
+}
+
+/// Events read so far, by time, with the positions of their shoppers and items.
+#[derive(Clone, Debug, Default)]
+pub struct EventLog {
+    shoppers: Vec<ShopperId>,
+    shopper_positions: FxHashMap<ShopperId, u32>,
+    items: Vec<ItemId>,
+    item_positions: FxHashMap<ItemId, u32>,
+    acts: Vec<Act>,
+    sorted: bool,
+}
+
+impl EventLog {
+    /// Adds events; those without an item say nothing to a model and are left out.
+    pub fn extend(&mut self, events: &[RecordedEvent], weighting: &Weighting) {
+        for RecordedEvent { sequence, event } in events {
+            let (Some(shopper), Some(item)) = (event.shopper(), &event.item) else { continue };
+            let user = position(&mut self.shoppers, &mut self.shopper_positions, &shopper);
+            let item = position(&mut self.items, &mut self.item_positions, item);
+            self.acts.push(Act {
+                at: event.occurred_at,
+                sequence: *sequence,
+                user: UserIdx(user),
+                item: ItemIdx(item),
+                quantity: event.quantity as f32,
+                weight: weighting.weight(event.kind, event.value),
+                kind: event.kind,
+            });
+        }
+        self.sorted = false;
+    }
+
+    /// Brings the events into order and drops those before `from` and the oldest beyond `max`.
+    pub fn settle(&mut self, from: Timestamp, max: usize) {
+        if !self.sorted {
+            self.acts.sort_by_key(|act| (act.at, act.sequence));
+            self.sorted = true;
+        }
+        let old = self.acts.partition_point(|act| act.at < from);
+        let surplus = self.acts.len().saturating_sub(max);
+        self.acts.drain(..old.max(surplus));
+    }
+
+    /// Forgets the shopper that `is_named` finds; their position stays, without events or name.
+    pub fn forget(&mut self, is_named: impl Fn(&ShopperId) -> bool) {
+        let found: Vec<u32> =
+            (0..).zip(&self.shoppers).filter(|(_, s)| is_named(s)).map(|(at, _)| at).collect();
+        for at in found {
+            if let Ok(nobody) = crate::domain::SessionId::new(format!("erased-{at}")) {
+                let name = &mut self.shoppers[at as usize];
+                self.shopper_positions.remove(name);
+                *name = ShopperId::Session(nobody);
+            }
+            self.acts.retain(|act| act.user.0 != at);
+        }
+    }
+
+    /// Events in order of (time, sequence); [`settle`](Self::settle) first.
+    pub fn acts(&self) -> &[Act] {
+        &self.acts
+    }
+
+    /// Shoppers by position.
+    pub fn shoppers(&self) -> &[ShopperId] {
+        &self.shoppers
+    }
+
+    /// Items by position.
+    pub fn items(&self) -> &[ItemId] {
+        &self.items
+    }
+
+    /// The matrix of `acts`, each weight decayed to `now`.
+    pub fn matrix(&self, acts: &[Act], weighting: &Weighting, now: Timestamp) -> InteractionMatrix {
+        let cells = acts
+            .iter()
+            .filter(|act| act.weight != 0.0)
+            .map(|act| (act.user, act.item, act.weight * weighting.decay(now.since_ms(act.at))));
+        InteractionMatrix::from_cells(self.shoppers.len(), self.items.len(), cells)
+    }
+}
+
+fn position<K: Clone + Eq + std::hash::Hash>(
+    names: &mut Vec<K>,
+    positions: &mut FxHashMap<K, u32>,
+    name: &K,
+) -> u32 {
+    if let Some(&at) = positions.get(name) {
+        return at;
+    }
+    let at = names.len() as u32;
+    names.push(name.clone());
+    positions.insert(name.clone(), at);
+    at
+}

@@ -1,0 +1,127 @@
+//! Items as they are now, with the prices that were in force lately.
+
+use crate::domain::{
+    Cents, Item, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp, time::DAY_MS,
+};
+use dashmap::DashMap;
+use std::sync::Arc;
+
+/// How far back prices are kept in memory: the 30 days of the law, and a day for clocks.
+pub const TRAIL_MS: i64 = 31 * DAY_MS;
+
+/// An item and its prices of late, oldest first; replaced as a whole, so readers never wait.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The item.
+    pub item: Arc<Item>,
+    /// Prices in force in the last 31 days.
+    pub trail: Arc<[PriceEntry]>,
+}
+
+/// The catalogue in memory.
+pub struct Catalogue {
+    entries: DashMap<ItemId, Entry>,
+    items_max: usize,
+}
+
+impl Catalogue {
+    /// Empty, for at most `items_max` items.
+    pub fn new(items_max: usize) -> Self {
+        Self { entries: DashMap::new(), items_max }
+    }
+
+    /// The item as it is now, also a removed one.
+    pub fn get(&self, item: &ItemId) -> Option<Entry> {
+        self.entries.get(item).map(|entry| entry.value().clone())
+    }
+
+    /// Makes sure that an item first seen in an event exists.
+    pub fn ensure(&self, item: &ItemId, seen_at: Timestamp) {
+        if self.entries.contains_key(item) {
+            return;
+        }
+        self.apply(Item {
+            item_id: item.clone(),
+            fields: ItemFields::default(),
+            price_in_force: None,
+            first_seen_at: seen_at,
+            updated_at: seen_at,
+            removed: false,
+            revision: 0,
+        });
+    }
+
+    /// Takes an item as the store has it; an older revision than the known one changes nothing.
+    pub fn apply(&self, item: Item) {
+        let room = self.entries.len() < self.items_max;
+        match self.entries.entry(item.item_id.clone()) {
+            dashmap::Entry::Occupied(mut known) => {
+                let before = known.get();
+                if item.revision < before.item.revision {
+                    return;
+                }
+                let trail = follow_price(before, &item);
+                known.insert(Entry { item: Arc::new(item), trail });
+            }
+            dashmap::Entry::Vacant(free) if room => {
+                let trail = item.price_in_force.map(|price| PriceEntry {
+                    item: item.item_id.clone(),
+                    price,
+                    from: item.updated_at,
+                    to: None,
+                    reason: PriceReason::ListPrice,
+                });
+                free.insert(Entry { item: Arc::new(item), trail: trail.into_iter().collect() });
+            }
+            dashmap::Entry::Vacant(_full) => {
+                tracing::warn!(
+                    "catalogue.items_max is reached: a new item is stored but not shown"
+                );
+            }
+        }
+    }
+
+    /// Takes an item's prices as the ledger has them, oldest first.
+    pub fn set_trail(&self, item: &ItemId, trail: Vec<PriceEntry>) {
+        if let Some(mut entry) = self.entries.get_mut(item) {
+            entry.trail = trail.into();
+        }
+    }
+
+    /// Number of items in memory, removed ones included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All items, in no particular order.
+    pub fn items(&self) -> Vec<Entry> {
+        self.entries.iter().map(|entry| entry.value().clone()).collect()
+    }
+}
+
+/// The trail after a change: a new price closes the open entry and opens another.
+fn follow_price(before: &Entry, item: &Item) -> Arc<[PriceEntry]> {
+    let open: Option<Cents> = before.trail.last().filter(|e| e.to.is_none()).map(|e| e.price);
+    if open == item.price_in_force {
+        return before.trail.clone();
+    }
+    let at = item.updated_at;
+    let horizon = at.plus_ms(-TRAIL_MS);
+    let mut trail: Vec<PriceEntry> =
+        before.trail.iter().filter(|e| e.to.is_none_or(|to| to > horizon)).cloned().collect();
+    if let Some(last) = trail.last_mut().filter(|e| e.to.is_none()) {
+        last.to = Some(at);
+    }
+    trail.retain(|e| e.to.is_none_or(|to| to > e.from));
+    if let Some(price) = item.price_in_force {
+        let moved = item.fields.price != Some(price);
+        let reason = if moved { PriceReason::Demand } else { PriceReason::ListPrice };
+        trail.push(PriceEntry { item: item.item_id.clone(), price, from: at, to: None, reason });
+    }
+    trail.into()
+}

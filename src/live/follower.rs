@@ -1,0 +1,111 @@
+//! Keeps the live view up with the store: at start with everything, then with what other processes
+//! wrote.
+
+use super::{Live, catalogue::TRAIL_MS};
+use crate::{
+    domain::{Clock, PriceEntry, Sequence},
+    record::store::{Store, StoreError},
+    telemetry::Metrics,
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Rows read at a time.
+const PAGE: u32 = 5_000;
+
+/// Reads the store and tells the live view.
+pub struct Follower {
+    store: Arc<dyn Store>,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    sequence: Sequence,
+    revision: i64,
+    erasure: i64,
+}
+
+impl Follower {
+    /// Loads the catalogue, its prices of late, and the events since `watermark`.
+    pub async fn load(
+        store: Arc<dyn Store>,
+        live: Arc<Live>,
+        clock: &dyn Clock,
+        watermark: Sequence,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let mut follower =
+            Self { store, live, metrics, sequence: watermark, revision: 0, erasure: 0 };
+        follower.follow().await?;
+        follower.load_prices(clock).await?;
+        Ok(follower)
+    }
+
+    async fn load_prices(&self, clock: &dyn Clock) -> Result<(), StoreError> {
+        let from = clock.now().plus_ms(-TRAIL_MS);
+        let mut after = None;
+        loop {
+            let page = self.store.prices_since(from, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.item.clone());
+            for entries in page.chunk_by(|a: &PriceEntry, b| a.item == b.item) {
+                self.live.catalogue.set_trail(&entries[0].item, entries.to_vec());
+            }
+        }
+    }
+
+    /// Reads what is new, to the end.
+    pub async fn follow(&mut self) -> Result<(), StoreError> {
+        loop {
+            let items = self.store.items_after(self.revision, PAGE).await?;
+            let Some(last) = items.last() else { break };
+            self.revision = last.revision;
+            for item in items {
+                self.live.catalogue.apply(item);
+            }
+        }
+        loop {
+            let events = self.store.events_after(self.sequence, PAGE).await?;
+            let Some(last) = events.last() else { break };
+            self.sequence = last.sequence;
+            for recorded in events {
+                self.live.shoppers.record(recorded.sequence, &recorded.event);
+            }
+        }
+        loop {
+            let receipts = self.store.erasures_after(self.erasure, PAGE).await?;
+            let Some(last) = receipts.last() else { break };
+            self.erasure = last.sequence;
+            for receipt in &receipts {
+                self.live.shoppers.forget_by_hash(&receipt.user_hash);
+            }
+        }
+        self.metrics.live_shoppers.set(self.live.shoppers.len() as i64);
+        self.metrics.catalogue_items.set(self.live.catalogue.len() as i64);
+        Ok(())
+    }
+
+    /// Follows every `period` until `stop`; a store that is away is tried again next time.
+    pub async fn run(mut self, period: Duration, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(period);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            let followed = tokio::select! {
+                () = stop.cancelled() => return,
+                followed = self.follow() => followed,
+            };
+            let was_up = self.metrics.store_up.set(i64::from(followed.is_ok())) == 1;
+            if let Err(error) = followed
+                && was_up
+            {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the store does not answer; lists and prices go on from memory"
+                );
+            }
+        }
+    }
+}

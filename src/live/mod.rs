@@ -1,0 +1,44 @@
+//! What happened since the snapshot: shoppers' recent events, the catalogue with its stock and
+//! prices. Bounded, in memory, rebuilt from the store at start.
+//!
+//! Writers are the committer (our own events, before their sender is answered) and the follower
+//! (what other processes wrote). Deliberately not here: what any of it means for a list or a price.
+
+pub mod catalogue;
+pub mod follower;
+pub mod shoppers;
+
+use crate::{
+    domain::{Event, ItemId, Sequence, UserId},
+    record::{ingest::Committed, store::Known},
+};
+use catalogue::Catalogue;
+use shoppers::Shoppers;
+
+/// Everything live.
+pub struct Live {
+    /// Items, stock and prices.
+    pub catalogue: Catalogue,
+    /// Recent events by shopper.
+    pub shoppers: Shoppers,
+}
+
+impl Committed for Live {
+    fn committed(&self, events: &[(Sequence, Event)]) {
+        for (sequence, event) in events {
+            self.shoppers.record(*sequence, event);
+            if let Some(item) = &event.item {
+                self.catalogue.ensure(item, event.occurred_at);
+            }
+        }
+    }
+}
+
+impl Known for Live {
+    fn user(&self, user: &UserId) -> bool {
+        self.shoppers.is_known(user)
+    }
+    fn item(&self, item: &ItemId) -> bool {
+        self.catalogue.get(item).is_some()
+    }
+}

@@ -1,0 +1,118 @@
+//! What each shopper did lately, newest last.
+
+use crate::domain::{Event, EventKind, ItemId, Sequence, ShopperId, Timestamp, UserId};
+use quick_cache::sync::Cache;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// One recent event, as far as a list cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveEvent {
+    /// Its running number.
+    pub sequence: Sequence,
+    /// What was done.
+    pub kind: EventKind,
+    /// To what.
+    pub item: ItemId,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// The rating, for a rating.
+    pub value: Option<f64>,
+}
+
+/// Newest events that popularity looks at.
+const LATEST_MAX: usize = 10_000;
+
+/// Recent events by shopper; bounded in shoppers and in events of each.
+pub struct Shoppers {
+    recent: Cache<ShopperId, Arc<[LiveEvent]>>,
+    known: Cache<UserId, ()>,
+    latest: Mutex<VecDeque<LiveEvent>>,
+    events_max: usize,
+    writing: Mutex<()>,
+}
+
+impl Shoppers {
+    /// Nobody yet; at most `shoppers_max` shoppers with `events_max` events each.
+    pub fn new(shoppers_max: usize, events_max: usize) -> Self {
+        Self {
+            recent: Cache::new(shoppers_max),
+            known: Cache::new(shoppers_max),
+            latest: Mutex::default(),
+            events_max,
+            writing: Mutex::default(),
+        }
+    }
+
+    /// Remembers an event; one that is known already changes nothing.
+    pub fn record(&self, sequence: Sequence, event: &Event) {
+        if let Some(user) = &event.user {
+            self.known.insert(user.clone(), ());
+        }
+        let (Some(shopper), Some(item)) = (event.shopper(), &event.item) else { return };
+        let live = LiveEvent {
+            sequence,
+            kind: event.kind,
+            item: item.clone(),
+            occurred_at: event.occurred_at,
+            value: event.value,
+        };
+        // A poisoned lock guards nothing that could be half-done.
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.recent.get(&shopper).unwrap_or_default();
+        if before.iter().any(|known| known.sequence == sequence) {
+            return;
+        }
+        let mut events: Vec<LiveEvent> = before.iter().cloned().chain([live.clone()]).collect();
+        events.sort_by_key(|event| (event.occurred_at, event.sequence));
+        let surplus = events.len().saturating_sub(self.events_max);
+        self.recent.insert(shopper, events.split_off(surplus).into());
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.push_back(live);
+        if latest.len() > LATEST_MAX {
+            latest.pop_front();
+        }
+    }
+
+    /// A shopper's recent events with a sequence above `after`, in order of time.
+    pub fn since(&self, shopper: &ShopperId, after: Sequence) -> Vec<LiveEvent> {
+        let recent = self.recent.get(shopper).unwrap_or_default();
+        recent.iter().filter(|event| event.sequence > after).cloned().collect()
+    }
+
+    /// The latest events of everybody with a sequence above `after`, at most ten thousand.
+    pub fn latest_since(&self, after: Sequence) -> Vec<LiveEvent> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.iter().filter(|event| event.sequence > after).cloned().collect()
+    }
+
+    /// Whether the user surely exists in the store.
+    pub fn is_known(&self, user: &UserId) -> bool {
+        self.known.get(user).is_some()
+    }
+
+    /// Forgets a person.
+    pub fn forget(&self, user: &UserId) {
+        self.known.remove(user);
+        self.recent.remove(&ShopperId::User(user.clone()));
+    }
+
+    /// Forgets whom an erasure receipt names; a scan, for receipts of other processes.
+    pub fn forget_by_hash(&self, hash: &str) {
+        let is_named = |user: &UserId| crate::domain::person::user_hash(user) == hash;
+        self.known.retain(|user, ()| !is_named(user));
+        self.recent.retain(|shopper, _| !shopper.user().is_some_and(is_named));
+    }
+
+    /// How many shoppers are in memory.
+    pub fn len(&self) -> usize {
+        self.recent.len()
+    }
+
+    /// Whether nobody is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.recent.is_empty()
+    }
+}

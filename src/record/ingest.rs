@@ -1,0 +1,184 @@
+//! Group commit: events of concurrent requests share a transaction.
+//!
+//! A request hands its events to a bounded queue and waits; one committer takes all that wait, up
+//! to a limit, writes them in one transaction, and answers everybody. While a commit is on its way
+//! to the disk the next group gathers, so that many small writers cost as few flushes as one.
+
+use super::store::{Known, Store, StoreError};
+use crate::domain::{Clock, Event, Sequence};
+use crate::telemetry::Metrics;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Why events were not recorded.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The queue is full; the caller may retry.
+    #[error("too many events wait to be written")]
+    QueueFull,
+    /// The service is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+    /// The store did not take them.
+    #[error("the events could not be written")]
+    Store(#[source] Arc<StoreError>),
+}
+
+/// What follows a commit: the live view learns of the events before their senders are answered, so
+/// that the sender's very next request sees them.
+pub trait Committed: Send + Sync {
+    /// Called once per commit with the new events, in the order of their sequence.
+    fn committed(&self, events: &[(Sequence, Event)]);
+}
+
+struct Batch {
+    events: Vec<Event>,
+    reply: oneshot::Sender<Result<Vec<Option<Sequence>>, IngestError>>,
+}
+
+/// The door: cheap to clone, used by every handler.
+#[derive(Clone)]
+pub struct Ingest {
+    queue: mpsc::UnboundedSender<Batch>,
+    waiting: Arc<AtomicUsize>,
+    queue_max: usize,
+    metrics: Arc<Metrics>,
+}
+
+/// Behind the door: the one task that commits.
+pub struct Committer {
+    /// Where events go.
+    pub store: Arc<dyn Store>,
+    /// What surely exists already.
+    pub known: Arc<dyn Known>,
+    /// Who is told.
+    pub listener: Arc<dyn Committed>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Most events in one commit.
+    pub commit_max: usize,
+    queue: mpsc::UnboundedReceiver<Batch>,
+    waiting: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+/// A door and its committer; `queue_max` bounds the events that wait, whatever their batches.
+pub fn ingest(
+    store: Arc<dyn Store>,
+    known: Arc<dyn Known>,
+    listener: Arc<dyn Committed>,
+    clock: Arc<dyn Clock>,
+    (queue_max, commit_max): (usize, usize),
+    metrics: Arc<Metrics>,
+) -> (Ingest, Committer) {
+    // Unbounded in batches, bounded in events: `waiting` is checked before every send.
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let door =
+        Ingest { queue: sender, waiting: waiting.clone(), queue_max, metrics: metrics.clone() };
+    let committer =
+        Committer { store, known, listener, clock, commit_max, queue: receiver, waiting, metrics };
+    (door, committer)
+}
+
+impl Ingest {
+    /// Records events durably; answers one entry per event, `None` for a duplicate.
+    pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Option<Sequence>>, IngestError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let n = events.len();
+        let admitted = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+            (waiting + n <= self.queue_max).then_some(waiting + n)
+        });
+        if admitted.is_err() {
+            return Err(IngestError::QueueFull);
+        }
+        self.metrics.ingest_queue.inc_by(n as i64);
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Batch { events, reply }).map_err(|_| IngestError::Stopping)?;
+        answer.await.map_err(|_| IngestError::Stopping)?
+    }
+}
+
+impl Committer {
+    /// Commits until `stop`, then what still waits.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                batch = self.queue.recv() => batch,
+                () = stop.cancelled() => { self.queue.close(); self.queue.recv().await }
+            };
+            let Some(first) = first else { return };
+            let mut group = vec![first];
+            let mut n = group[0].events.len();
+            while n < self.commit_max {
+                let Ok(next) = self.queue.try_recv() else { break };
+                n += next.events.len();
+                group.push(next);
+            }
+            self.commit(group, n).await;
+        }
+    }
+
+    async fn commit(&self, group: Vec<Batch>, n: usize) {
+        let sizes: Vec<usize> = group.iter().map(|batch| batch.events.len()).collect();
+        let (events, replies): (Vec<Vec<Event>>, Vec<_>) =
+            group.into_iter().map(|batch| (batch.events, batch.reply)).unzip();
+        let events: Vec<Event> = events.into_iter().flatten().collect();
+        let begun = Instant::now();
+        let stored = self.append(&events).await;
+        self.metrics.commit_duration.observe(begun.elapsed().as_secs_f64());
+        self.metrics.commit_events.observe(n as f64);
+        self.metrics.store_up.set(i64::from(!matches!(&stored, Err(e) if e.is_unavailable())));
+        self.waiting.fetch_sub(n, Ordering::AcqRel);
+        self.metrics.ingest_queue.dec_by(n as i64);
+        match stored {
+            Ok(sequences) => {
+                let mut fresh: Vec<(Sequence, Event)> = events
+                    .into_iter()
+                    .zip(&sequences)
+                    .filter_map(|(event, sequence)| Some(((*sequence)?, event)))
+                    .collect();
+                fresh.sort_by_key(|(sequence, _)| *sequence);
+                self.listener.committed(&fresh);
+                let mut rest = sequences.as_slice();
+                for (size, reply) in sizes.into_iter().zip(replies) {
+                    let (mine, others) = rest.split_at(size.min(rest.len()));
+                    rest = others;
+                    // The client may have gone; its events are safe all the same.
+                    let _gone = reply.send(Ok(mine.to_vec()));
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    events = n,
+                    "commit failed"
+                );
+                let error = Arc::new(error);
+                for reply in replies {
+                    let _gone = reply.send(Err(IngestError::Store(error.clone())));
+                }
+            }
+        }
+    }
+
+    async fn append(&self, events: &[Event]) -> Result<Vec<Option<Sequence>>, StoreError> {
+        /// A connection that hangs must not hold every writer for ever.
+        const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+        let append = self.store.append_events(events, self.clock.now(), &*self.known);
+        match tokio::time::timeout(COMMIT_TIMEOUT, append).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        }
+    }
+}
