@@ -2,4 +2,6 @@
 //! contract of the models fitted on them. Pure: no I/O, no clock, no runtime.
 
 pub mod dataset;
+pub mod evaluation;
+pub mod linalg;
 pub mod recommenders;

@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail, and helpers of tests are tests")]
 
 mod architecture;
+mod model_contract;

@@ -38,8 +38,14 @@ impl InteractionMatrix {
     ) -> Self {
         let mut cells: Vec<(u32, u32, f32)> =
             cells.into_iter().map(|(user, item, value)| (user.0, item.0, value)).collect();
-        // A stable sort, so that equal cells are added in the order in which they came.
-        cells.sort_by_key(|&(user, item, _)| (user, item));
+        assert!(
+            cells.iter().all(|&(u, i, _)| (u as usize) < n_users && (i as usize) < n_items),
+            "a cell lies outside the matrix of {n_users} × {n_items}"
+        );
+        // Both sorts are stable, so that equal cells are added in the order in which they came.
+        let by_item = counting_sorted(&cells, n_items, |cell| cell.1);
+        cells = counting_sorted(&by_item, n_users, |cell| cell.0);
+        drop(by_item);
         cells.dedup_by(|next, kept| {
             let same = (next.0, next.1) == (kept.0, kept.1);
             if same {
@@ -48,10 +54,6 @@ impl InteractionMatrix {
             same
         });
         cells.retain(|&(_, _, value)| value.is_finite() && value != 0.0);
-        assert!(
-            cells.iter().all(|&(u, i, _)| (u as usize) < n_users && (i as usize) < n_items),
-            "a cell lies outside the matrix of {n_users} × {n_items}"
-        );
 
         let mut row_starts = vec![0; n_users + 1];
         let mut col_starts = vec![0; n_items + 1];
@@ -140,5 +142,52 @@ impl InteractionMatrix {
     /// Bytes held on the heap.
     pub fn n_bytes(&self) -> usize {
         16 * self.n_interactions() + 8 * (self.row_starts.len() + self.col_starts.len())
+    }
+}
+
+/// The cells in rising order of `key`, which is below `n_keys`; equal keys stay in order.
+fn counting_sorted(
+    cells: &[(u32, u32, f32)],
+    n_keys: usize,
+    key: impl Fn(&(u32, u32, f32)) -> u32,
+) -> Vec<(u32, u32, f32)> {
+    let mut next = vec![0_usize; n_keys + 1];
+    for cell in cells {
+        next[key(cell) as usize + 1] += 1;
+    }
+    for at in 1..next.len() {
+        next[at] += next[at - 1];
+    }
+    let mut sorted = vec![(0, 0, 0.0); cells.len()];
+    for cell in cells {
+        let at = &mut next[key(cell) as usize];
+        sorted[*at] = *cell;
+        *at += 1;
+    }
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_come_in_any_order_and_add_up() {
+        let cells = [(1, 2, 1.0), (0, 1, 2.0), (1, 0, 3.0), (1, 2, 4.0), (0, 0, 1.0), (0, 0, -1.0)];
+        let cells = cells.map(|(user, item, value)| (UserIdx(user), ItemIdx(item), value));
+        let matrix = InteractionMatrix::from_cells(3, 3, cells);
+        let rows: Vec<Vec<Cell>> =
+            (0..3).map(|user| matrix.row_cells(UserIdx(user)).collect()).collect();
+        assert_eq!(rows, [vec![(1, 2.0)], vec![(0, 3.0), (2, 5.0)], vec![]]);
+        let columns: Vec<Vec<Cell>> =
+            (0..3).map(|item| matrix.column_cells(ItemIdx(item)).collect()).collect();
+        assert_eq!(columns, [vec![(1, 3.0)], vec![(0, 2.0)], vec![(1, 5.0)]]);
+        assert_eq!(matrix.map(|_, _, value| value - 2.0).n_interactions(), 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "outside the matrix of 1 × 1")]
+    fn a_cell_outside_is_our_own_mistake() {
+        InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(1), 1.0)]);
     }
 }

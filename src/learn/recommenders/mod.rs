@@ -1,12 +1,35 @@
 //! One file per algorithm; each has params, `check`, `fit`, and a fitted type that is a
 //! [`Recommender`].
 //!
+//! | you may call it | file |
+//! | --- | --- |
+//! | best sellers, most popular | [`popularity`] |
+//! | "also bought", item-based collaborative filtering | [`item_knn`] |
+//! | user-based collaborative filtering | [`user_knn`] |
+//! | matrix factorization, latent factors, truncated SVD | [`svd`] |
+//! | ensemble, hybrid | [`blend`] |
+//!
+//! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
 //!
 //! Notation: `u` user, `i`, `j` items, `f` factor. Models see positions and weights, never ids.
 //! A model is asked with a shopper's *history* instead of a row number, so that somebody who came
 //! after the fit, or clicked a second ago, is answered by the same code as everybody else.
 
+pub mod blend;
+pub mod item_knn;
+pub mod kind;
+pub mod popularity;
+pub mod similarity;
+pub mod svd;
 pub mod top_n;
+pub mod user_knn;
+
+pub use blend::Blend;
+pub use item_knn::{ItemKnn, ItemKnnParams};
+pub use kind::{FittedModel, ModelKind, ModelParams, fit};
+pub use popularity::{Popularity, PopularityParams};
+pub use svd::{Svd, SvdParams};
+pub use user_knn::{UserKnn, UserKnnParams};
 
 use crate::learn::dataset::{ItemIdx, UserIdx};
 
@@ -44,6 +67,20 @@ pub enum FitError {
     /// The service is stopping.
     #[error("fitting was stopped")]
     Stopped,
+}
+
+/// Refuses a parameter that does not keep its rule.
+fn check(
+    fits: bool,
+    parameter: &'static str,
+    rule: &'static str,
+    value: impl std::fmt::Display,
+) -> Result<(), FitError> {
+    if fits {
+        Ok(())
+    } else {
+        Err(FitError::Parameter { parameter, rule, value: value.to_string() })
+    }
 }
 
 /// What a model is asked with.

@@ -1,0 +1,298 @@
+//! Item neighbours: "who bought this also bought".
+//!
+//! Sources: Sarwar, Karypis, Konstan, Riedl, WWW 2001 (ratings: equation of section 3.2.1, weighted
+//! sum); Deshpande and Karypis, "Item-based top-N recommendation algorithms", TOIS 2004 (ranking: sum of
+//! similarities over the basket, lists cut to `k`).
+//!
+//! `neighbours (n_items, ≤ n_neighbors)`: for each item the most similar others. The score of `i` for a
+//! history `h` is `Σ_{j ∈ h} w_j · s(j, i)` over the lists of the history's items: a query costs the
+//! length of the history times `n_neighbors`. Fitting costs `Σ_u |row u|²` additions, with rows of at most
+//! `row_max`, and never holds an `n_items²` table.
+
+use super::similarity::{
+    CommonCosine, Correlation, Dot, Overlap, Overlaps, Preparation, Similarity, Weighting,
+    keep_most_similar, norm, scattered,
+};
+use super::{FitError, Query, Recommender, Stop, check};
+use crate::learn::dataset::{InteractionMatrix, ItemIdx};
+use crate::learn::linalg::Csr;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Items whose neighbours are sought by one task, between two looks at `stop`.
+const BLOCK: usize = 128;
+
+/// How item neighbours are found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ItemKnnParams {
+    /// The formula of likeness.
+    pub similarity: Similarity,
+    /// What is done to weights before.
+    pub weighting: Weighting,
+    /// Draws similarities with little ground towards 0; at least 0.
+    pub shrinkage: f32,
+    /// Most neighbours kept for an item, 1 to 10,000.
+    pub n_neighbors: usize,
+    /// Least similarity of a neighbour, −1 to 1; 0 itself is never kept.
+    pub min_similarity: f32,
+    /// Most items of one user that are compared with each other, 2 to 100,000; of more (a reseller, a
+    /// crawler), a part that differs from user to user.
+    pub row_max: usize,
+    /// Whether expected ratings are built from deviations from the items' means.
+    pub centred_ratings: bool,
+}
+
+impl Default for ItemKnnParams {
+    fn default() -> Self {
+        Self {
+            similarity: Similarity::Cosine,
+            weighting: Weighting::TfIdf,
+            shrinkage: 1.0,
+            n_neighbors: 100,
+            min_similarity: 0.0,
+            row_max: 2_000,
+            centred_ratings: true,
+        }
+    }
+}
+
+impl ItemKnnParams {
+    /// Refuses parameters out of range.
+    pub fn check(&self) -> Result<(), FitError> {
+        self.weighting.check()?;
+        let shrinkage = self.shrinkage;
+        let fits = shrinkage.is_finite() && 0.0 <= shrinkage;
+        check(fits, "shrinkage", "finite and at least 0", shrinkage)?;
+        let n = self.n_neighbors;
+        check((1..=10_000).contains(&n), "n_neighbors", "between 1 and 10000", n)?;
+        let least = self.min_similarity;
+        check((-1.0..=1.0).contains(&least), "min_similarity", "between -1 and 1", least)?;
+        let most = self.row_max;
+        check((2..=100_000).contains(&most), "row_max", "between 2 and 100000", most)
+    }
+}
+
+/// The neighbours of every item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemKnn {
+    /// Row `j`: items similar to `j`, rising.
+    neighbours: Csr,
+    mean_ratings: Vec<f32>,
+    centred_ratings: bool,
+}
+
+/// Finds the neighbours of every item, in parallel on the pool it is called in.
+pub fn fit(
+    matrix: &InteractionMatrix,
+    params: &ItemKnnParams,
+    stop: Stop<'_>,
+) -> Result<ItemKnn, FitError> {
+    params.check()?;
+    if matrix.n_interactions() == 0 {
+        return Err(FitError::NoData { model: "item_knn" });
+    }
+    let items = || (0..matrix.n_items() as u32).map(ItemIdx);
+    let columns = Csr::from_rows(items().map(|item| matrix.column_cells(item)));
+    let n_users = matrix.n_users();
+    let preparation = Preparation::learn(&columns, n_users, params.similarity, params.weighting);
+    let columns = preparation.prepare(&columns);
+    let norms: Vec<f64> =
+        (0..columns.n_rows()).map(|item| norm(columns.row(item).1.iter().copied())).collect();
+    // The item's place in the scattered order is moved by the user's, or all would keep the same items.
+    let order = |user, item, _| scattered(item ^ scattered(user));
+    let rows = columns.transposed(n_users).capped(params.row_max, order);
+    let columns = rows.transposed(matrix.n_items());
+    let neighbours = match params.similarity {
+        Similarity::Cosine => find_neighbours::<Dot>(&columns, &rows, &norms, params, stop),
+        Similarity::AdjustedCosine => {
+            find_neighbours::<CommonCosine>(&columns, &rows, &norms, params, stop)
+        }
+        Similarity::Pearson => {
+            find_neighbours::<Correlation>(&columns, &rows, &norms, params, stop)
+        }
+    }?;
+    let mean = |item| {
+        let values = matrix.column(item).1;
+        let sum: f64 = values.iter().copied().map(f64::from).sum();
+        (sum / values.len().max(1) as f64) as f32
+    };
+    let mean_ratings: Vec<f32> = items().map(mean).collect();
+    let similarities = (0..neighbours.n_rows()).flat_map(|item| neighbours.row(item).1);
+    if !similarities.chain(&mean_ratings).all(|x| x.is_finite()) {
+        return Err(FitError::NotFinite { model: "item_knn" });
+    }
+    Ok(ItemKnn { neighbours, mean_ratings, centred_ratings: params.centred_ratings })
+}
+
+/// For `columns (n_items, n_users)`, `rows`, the same by user, and `norms (n_items)`, the lists
+/// `(n_items, ≤ n_neighbors)`.
+fn find_neighbours<O: Overlap>(
+    columns: &Csr,
+    rows: &Csr,
+    norms: &[f64],
+    params: &ItemKnnParams,
+    stop: Stop<'_>,
+) -> Result<Csr, FitError> {
+    let n_items = columns.n_rows();
+    let shrinkage = f64::from(params.shrinkage);
+    let block_of = |block: usize| {
+        if stop() {
+            return Err(FitError::Stopped);
+        }
+        let mut overlaps = Overlaps::<O>::new(n_items);
+        let lists = (block * BLOCK..n_items.min((block + 1) * BLOCK)).map(|item| {
+            let mut list = Vec::new();
+            overlaps.meet(columns.cells(item), rows);
+            overlaps.drain(|other, sums| {
+                let norms = norms[item] * norms[other as usize];
+                let similarity = sums.similarity(norms, shrinkage) as f32;
+                let fits = params.min_similarity <= similarity && similarity != 0.0;
+                if other as usize != item && fits {
+                    list.push((other, similarity));
+                }
+            });
+            keep_most_similar(&mut list, params.n_neighbors);
+            list.sort_unstable_by_key(|neighbour| neighbour.0);
+            list
+        });
+        Ok(lists.collect::<Vec<_>>())
+    };
+    let blocks: Result<Vec<_>, FitError> =
+        (0..n_items.div_ceil(BLOCK)).into_par_iter().map(block_of).collect();
+    Ok(Csr::from_rows(blocks?.into_iter().flatten()))
+}
+
+impl ItemKnn {
+    /// The items most similar to `item`, best first, ties by lower position; none for an item that
+    /// the model does not know.
+    pub fn similar_items(&self, item: ItemIdx, n: usize) -> Vec<(ItemIdx, f32)> {
+        if item.0 as usize >= self.n_items() {
+            return Vec::new();
+        }
+        let mut list: Vec<(u32, f32)> = self.neighbours.cells(item.0 as usize).collect();
+        keep_most_similar(&mut list, n);
+        list.sort_unstable_by(|x, y| y.1.total_cmp(&x.1).then(x.0.cmp(&y.0)));
+        list.into_iter().map(|(item, similarity)| (ItemIdx(item), similarity)).collect()
+    }
+
+    /// `s(j, i)`, 0 unless `i` is in the list of `j`.
+    fn similarity(&self, j: u32, i: ItemIdx) -> f32 {
+        if j as usize >= self.n_items() {
+            return 0.0;
+        }
+        self.neighbours.get(j as usize, i.0).unwrap_or(0.0)
+    }
+}
+
+impl Recommender for ItemKnn {
+    fn n_items(&self) -> usize {
+        self.neighbours.n_rows()
+    }
+
+    fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
+        debug_assert_eq!(scores.len(), self.n_items());
+        let lists = || {
+            let known = query.history.iter().filter(|(j, _)| (*j as usize) < self.n_items());
+            known.map(|&(j, weight)| (self.neighbours.row(j as usize), weight))
+        };
+        if lists().all(|((items, _), _)| items.is_empty()) {
+            return false;
+        }
+        scores.fill(0.0);
+        for ((items, similarities), weight) in lists() {
+            for (&item, similarity) in items.iter().zip(similarities) {
+                scores[item as usize] += weight * similarity;
+            }
+        }
+        true
+    }
+
+    /// The mean of the history's ratings, weighted by similarity to `item`.
+    fn predict_rating(&self, query: Query<'_>, item: ItemIdx) -> Option<f32> {
+        let mean_of = |item: u32| {
+            if self.centred_ratings { self.mean_ratings[item as usize] } else { 0.0 }
+        };
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for &(j, rating) in query.history {
+            let similarity = self.similarity(j, item);
+            if similarity != 0.0 {
+                sum += similarity * (rating - mean_of(j));
+                weights += similarity.abs();
+            }
+        }
+        (weights > 0.0).then(|| mean_of(item.0) + sum / weights)
+    }
+
+    fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
+        query.history.iter().map(|&(j, weight)| weight * self.similarity(j, item)).collect()
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.neighbours.n_bytes() + 4 * self.mean_ratings.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::{dataset::UserIdx, recommenders::NEVER_STOP};
+
+    /// `f32` keeps 7 digits.
+    const TOLERANCE: f32 = 1e-6;
+
+    fn ratings() -> InteractionMatrix {
+        let rows = [[4.0, 3.0, 0.0], [3.0, 0.0, 4.0], [5.0, 4.0, 3.0]];
+        InteractionMatrix::from_cells(
+            3,
+            3,
+            (0..9_u32).map(|at| {
+                let (user, item) = (at / 3, at % 3);
+                (UserIdx(user), ItemIdx(item), rows[user as usize][item as usize])
+            }),
+        )
+    }
+
+    fn similarity_of(similarity: Similarity, shrinkage: f32) -> f32 {
+        let params = ItemKnnParams {
+            similarity,
+            weighting: Weighting::None,
+            shrinkage,
+            min_similarity: -1.0,
+            ..ItemKnnParams::default()
+        };
+        fit(&ratings(), &params, NEVER_STOP).unwrap().similarity(0, ItemIdx(1))
+    }
+
+    #[test]
+    fn similarities_agree_with_cases_by_hand() {
+        let cosine = 32.0 / (50.0_f32.sqrt() * 5.0);
+        assert!((similarity_of(Similarity::Cosine, 0.0) - cosine).abs() < TOLERANCE);
+        let shrunk = 32.0 / (50.0_f32.sqrt() * 5.0 + 2.0);
+        assert!((similarity_of(Similarity::Cosine, 2.0) - shrunk).abs() < TOLERANCE);
+        // The two users who rated both, (4, 3) and (5, 4), rise together.
+        assert!((similarity_of(Similarity::Pearson, 0.0) - 1.0).abs() < TOLERANCE);
+        assert!((similarity_of(Similarity::Pearson, 2.0) - 0.5).abs() < TOLERANCE);
+        // Less the users' means 3.5 and 4: (0.5, −0.5) and (1, 0).
+        let adjusted = -0.25 / (1.25_f32.sqrt() * 0.5);
+        assert!((similarity_of(Similarity::AdjustedCosine, 0.0) - adjusted).abs() < TOLERANCE);
+    }
+
+    #[test]
+    fn what_the_history_adds_makes_the_score() {
+        let model = fit(
+            &ratings(),
+            &ItemKnnParams { weighting: Weighting::None, ..ItemKnnParams::default() },
+            NEVER_STOP,
+        )
+        .unwrap();
+        let query = Query { user: None, history: &[(0, 2.0), (2, -1.0), (77, 1.0)] };
+        let mut scores = [0.0; 3];
+        assert!(model.score_items(query, &mut scores));
+        let parts = model.contributions(query, ItemIdx(1));
+        assert_eq!(parts.len(), 3);
+        assert!((parts.iter().sum::<f32>() - scores[1]).abs() < TOLERANCE);
+        assert!(parts[0] > 0.0 && parts[1] < 0.0 && parts[2] == 0.0);
+        assert_eq!(model.similar_items(ItemIdx(0), 1)[0].0, ItemIdx(1));
+    }
+}
