@@ -4,3 +4,5 @@
 
 mod architecture;
 mod model_contract;
+mod store_contract;
+mod support;

@@ -4,6 +4,11 @@
 //! revision is handed out by [`Store::events_after`] and [`Store::items_after`] only when no
 //! transaction that could still bring a smaller one is open.
 
+mod draft;
+pub mod postgres;
+mod rows;
+pub mod sqlite;
+
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, ModelRun,
     PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,

@@ -1,0 +1,184 @@
+//! What a change means for an item and its price ledger; the same for every back end.
+
+use super::NewPrice;
+use crate::domain::{
+    Cents, Item, ItemChange, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp,
+};
+use std::collections::HashMap;
+
+/// An item with its place in the ledger, as it stands in the database.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) item: Item,
+    /// Where the newest ledger entry begins.
+    pub(super) ledger_from: Option<Timestamp>,
+}
+
+/// An item on its way to its next state.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    before: Option<Item>,
+    ledger_from: Option<Timestamp>,
+    reason: PriceReason,
+    /// The item as it will be; its revision is still the old one.
+    pub(super) item: Item,
+}
+
+/// What must be done to the ledger of one item: every entry that begins at `at` goes, the one in
+/// force ends at `at`, and `price`, if there is one, is in force from then on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LedgerStep {
+    pub(super) item: ItemId,
+    pub(super) at: Timestamp,
+    pub(super) price: Option<Cents>,
+    pub(super) reason: PriceReason,
+}
+
+impl Draft {
+    fn of(standing: Standing) -> Self {
+        Self {
+            before: Some(standing.item.clone()),
+            ledger_from: standing.ledger_from,
+            reason: PriceReason::ListPrice,
+            item: standing.item,
+        }
+    }
+
+    fn new(item: &ItemId, at: Timestamp) -> Self {
+        let item = Item {
+            item_id: item.clone(),
+            fields: ItemFields::default(),
+            price_in_force: None,
+            first_seen_at: at,
+            updated_at: at,
+            removed: false,
+            revision: 0,
+        };
+        Self { before: None, ledger_from: None, reason: PriceReason::ListPrice, item }
+    }
+
+    fn change(&mut self, change: ItemChange) {
+        match change.apply(&self.item.fields) {
+            None => self.item.removed = true,
+            Some(fields) => {
+                if fields.price != self.item.fields.price {
+                    self.item.price_in_force = fields.price;
+                    self.reason = PriceReason::ListPrice;
+                }
+                self.item.fields = fields;
+                self.item.removed = false;
+            }
+        }
+    }
+
+    /// Whether the item must be written.
+    pub(super) fn is_changed(&self) -> bool {
+        self.before.as_ref() != Some(&self.item)
+    }
+
+    fn stamp(&mut self, at: Timestamp) {
+        if self.is_changed() {
+            self.item.updated_at = at;
+        }
+    }
+
+    /// What follows for the ledger. Time never runs backwards in it: a change that comes with an
+    /// older time than the newest entry takes that entry's place.
+    pub(super) fn ledger_step(&self, at: Timestamp) -> Option<LedgerStep> {
+        let before = self.before.as_ref().and_then(|item| item.price_in_force);
+        (before != self.item.price_in_force).then(|| LedgerStep {
+            item: self.item.item_id.clone(),
+            at: self.ledger_from.map_or(at, |from| at.max(from)),
+            price: self.item.price_in_force,
+            reason: self.reason,
+        })
+    }
+}
+
+/// The drafts that come out of `changes`, one for each distinct item that is there or comes to be,
+/// in the order of first mention.
+pub(super) fn draft_changes(
+    mut standing: HashMap<ItemId, Standing>,
+    changes: &[(ItemId, ItemChange)],
+    at: Timestamp,
+) -> Vec<Draft> {
+    let mut drafts: HashMap<&ItemId, Option<Draft>> = HashMap::new();
+    let mut mentioned = Vec::new();
+    for (item, change) in changes {
+        let draft = drafts.entry(item).or_insert_with(|| {
+            mentioned.push(item);
+            standing.remove(item).map(Draft::of)
+        });
+        match (draft, change) {
+            (None, ItemChange::Remove) => {}
+            (draft, change) => {
+                draft.get_or_insert_with(|| Draft::new(item, at)).change(change.clone());
+            }
+        }
+    }
+    let mut changed: Vec<Draft> =
+        mentioned.into_iter().filter_map(|item| drafts.remove(item).flatten()).collect();
+    for draft in &mut changed {
+        draft.stamp(at);
+    }
+    changed
+}
+
+/// The drafts of the known items whose price in force `prices` changes, in the order of first
+/// mention; the last price for an item counts.
+pub(super) fn draft_prices(
+    mut standing: HashMap<ItemId, Standing>,
+    prices: &[NewPrice],
+    at: Timestamp,
+) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut places: HashMap<&ItemId, usize> = HashMap::new();
+    for new in prices {
+        if let Some(known) = standing.remove(&new.item) {
+            places.insert(&new.item, drafts.len());
+            drafts.push(Draft::of(known));
+        }
+        if let Some(&place) = places.get(&new.item)
+            && drafts[place].item.price_in_force != Some(new.price)
+        {
+            drafts[place].item.price_in_force = Some(new.price);
+            drafts[place].reason = new.reason;
+        }
+    }
+    drafts.retain(Draft::is_changed);
+    for draft in &mut drafts {
+        draft.stamp(at);
+    }
+    drafts
+}
+
+/// The drafts and the entries that come out of a backfill: items with a ledger are left alone, and
+/// an open entry gives its item the list price and the price in force that it lacks. An item that
+/// is not there yet is first seen when its first price came into force.
+pub(super) fn draft_backfill(
+    mut standing: HashMap<ItemId, Standing>,
+    entries: &[PriceEntry],
+) -> (Vec<Draft>, Vec<PriceEntry>) {
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut places: HashMap<&ItemId, Option<usize>> = HashMap::new();
+    let mut written = Vec::new();
+    for entry in entries {
+        let place = *places.entry(&entry.item).or_insert_with(|| {
+            let draft = match standing.remove(&entry.item) {
+                Some(known) if known.ledger_from.is_some() => return None,
+                Some(known) => Draft::of(known),
+                None => Draft::new(&entry.item, entry.from),
+            };
+            drafts.push(draft);
+            Some(drafts.len() - 1)
+        });
+        let Some(place) = place else { continue };
+        let item = &mut drafts[place].item;
+        if entry.to.is_none() {
+            item.fields.price.get_or_insert(entry.price);
+            item.price_in_force.get_or_insert(entry.price);
+        }
+        written.push(entry.clone());
+    }
+    (drafts, written)
+}

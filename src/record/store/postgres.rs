@@ -1,0 +1,666 @@
+//! Postgres: several processes may write at once.
+//!
+//! Sequences and revisions are taken while a shared advisory lock is held until the end of the
+//! transaction. A reader that wants settled numbers takes that lock exclusively for a moment: once it
+//! has it, nobody is between taking a number and committing it, so whatever the sequence has given
+//! out is either visible or will never be. Locks are always taken in the same order (events, users,
+//! items; rows by id), so that writers wait for each other but never in a circle.
+
+use super::{
+    Known, NewPrice, Store, StoreError, Totals,
+    draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
+    rows::{
+        self, ErasureRow, EventRow, ItemRow, PriceRow, RunRow, StandingRow, UserRow, context_json,
+        first_of_each, last_of_each, newcomers, to_json,
+    },
+};
+use crate::domain::{
+    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, ModelRun, PriceEntry,
+    RecordedEvent, Sequence, SessionId, Timestamp, User, UserId, person::user_hash,
+};
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use sqlx::{
+    PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    str::FromStr,
+    time::Duration,
+};
+
+/// Advisory lock of those who take numbers from `event_sequence`.
+const EVENTS_LOCK: i64 = 0x5348_4f50_0001;
+/// Advisory lock of those who take numbers from `item_revision`.
+const ITEMS_LOCK: i64 = 0x5348_4f50_0002;
+/// Advisory lock of those who change what they have read of the catalogue.
+const CATALOGUE_LOCK: i64 = 0x5348_4f50_0003;
+/// Advisory lock of those who erase, so that receipts are numbered in the order of commits.
+const ERASURE_LOCK: i64 = 0x5348_4f50_0004;
+
+const LOCK_SHARED: &str = "select pg_advisory_xact_lock_shared($1)";
+const LOCK: &str = "select pg_advisory_xact_lock($1)";
+/// One round trip for both; `materialized` keeps the lock before the numbers.
+const RESERVE_SEQUENCES: &str = "with locked as materialized (select pg_advisory_xact_lock_shared($1)) \
+     select nextval('event_sequence') from locked, generate_series(1, $2)";
+const LAST_EVENT: &str =
+    "select case when is_called then last_value else 0 end from event_sequence";
+const LAST_REVISION: &str =
+    "select case when is_called then last_value else 0 end from item_revision";
+const INSERT_EVENTS: &str = "insert into events (sequence, event_id, kind, user_id, session_id, \
+     item_id, occurred_at_ms, received_at_ms, quantity, price_minor, order_id, value, context) \
+     select s, e, k, u, v, i, o, $13, q, p, r, x, c from unnest($1::bigint[], $2::text[], \
+     $3::smallint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+     $9::bigint[], $10::text[], $11::double precision[], $12::text[]) \
+     as t(s, e, k, u, v, i, o, q, p, r, x, c) \
+     on conflict (event_id) where event_id is not null do nothing returning sequence";
+const INSERT_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
+     select id, '{}', $2, $2 from unnest($1::text[]) as t(id) on conflict do nothing";
+const INSERT_ITEMS: &str = "insert into items (item_id, fields, first_seen_ms, updated_ms, \
+     revision) select id, '{}', $2, $2, nextval('item_revision') \
+     from unnest($1::text[]) as t(id) on conflict do nothing";
+const EVENTS_BETWEEN: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
+     occurred_at_ms, quantity, price_minor, order_id, value, context \
+     from events where sequence > $1 and sequence <= $2 order by sequence limit $3";
+const USER_EVENTS: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
+     occurred_at_ms, quantity, price_minor, order_id, value, context \
+     from events where user_id = $1 and sequence > $2 order by sequence limit $3";
+const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
+     i.updated_ms, i.removed, i.revision, \
+     (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
+     from items i where i.item_id = any($1)";
+const WRITE_ITEMS: &str = "insert into items (item_id, fields, price_in_force_minor, \
+     first_seen_ms, updated_ms, removed, revision) \
+     select id, fields, price, first_seen, updated, removed, nextval('item_revision') \
+     from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
+     as t(id, fields, price, first_seen, updated, removed) \
+     on conflict (item_id) do update set fields = excluded.fields, \
+     price_in_force_minor = excluded.price_in_force_minor, updated_ms = excluded.updated_ms, \
+     removed = excluded.removed, revision = excluded.revision returning item_id, revision";
+const ITEM: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, updated_ms, \
+     removed, revision from items where item_id = $1";
+const ITEMS_BETWEEN: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, \
+     updated_ms, removed, revision from items where revision > $1 and revision <= $2 \
+     order by revision limit $3";
+const DROP_PRICES_AT: &str = "delete from price_ledger l \
+     using unnest($1::text[], $2::bigint[]) as t(id, at) where l.item_id = t.id and l.from_ms = t.at";
+const CLOSE_PRICES: &str = "update price_ledger l set to_ms = t.at \
+     from unnest($1::text[], $2::bigint[]) as t(id, at) where l.item_id = t.id and l.to_ms is null";
+const INSERT_PRICES: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, \
+     reason) select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])";
+const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason \
+     from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
+     order by from_ms desc limit $4) as newest order by from_ms";
+const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
+     where item_id > $2 and (to_ms is null or to_ms > $1) \
+     order by item_id, from_ms limit 1 offset $3";
+const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason from price_ledger \
+     where item_id > $2 and (to_ms is null or to_ms > $1) \
+     and ($3::text is null or item_id <= $3) order by item_id, from_ms";
+const INSERT_COMPETITORS: &str = "insert into competitor_prices (item_id, competitor, \
+     observed_at_ms, price_minor) select * from \
+     unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) on conflict do nothing";
+const WRITE_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
+     select id, attributes, $3, $3 from unnest($1::text[], $2::text[]) as t(id, attributes) \
+     on conflict (user_id) do update set attributes = excluded.attributes, \
+     updated_ms = excluded.updated_ms returning user_id, attributes, first_seen_ms, updated_ms";
+const USER: &str =
+    "select user_id, attributes, first_seen_ms, updated_ms from users where user_id = $1";
+const ERASE_EVENTS: &str = "delete from events where user_id = $1";
+const ERASE_USER: &str = "delete from users where user_id = $1";
+const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, events_erased) \
+     values ($1, $2, $3) returning sequence, user_hash, erased_at_ms, events_erased";
+const ERASURES_AFTER: &str = "select sequence, user_hash, erased_at_ms, events_erased \
+     from erasures where sequence > $1 order by sequence limit $2";
+const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
+     version, report) values ($1, $2, $3, $4, $5, $6)";
+const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
+     from model_runs order by run_id desc limit $1";
+const TAKE_LEASE: &str = "insert into leases (name, holder, expires_at_ms) values ($1, $2, $4) \
+     on conflict (name) do update set holder = excluded.holder, \
+     expires_at_ms = excluded.expires_at_ms \
+     where leases.holder = excluded.holder or leases.expires_at_ms <= $3";
+const RELEASE_LEASE: &str = "delete from leases where name = $1 and holder = $2";
+const EVENT_COUNTS: &str = "select kind, count(*) from events group by kind order by kind";
+const COUNTS: &str = "select (select count(*) from items where not removed), \
+     (select count(*) from users), (select count(*) from price_ledger), \
+     (select count(*) from competitor_prices)";
+
+/// A store in a Postgres database.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects and brings the schema up to date; waits at most `acquire_timeout` for a connection,
+    /// now and later.
+    pub async fn connect(
+        url: &str,
+        connections_max: u32,
+        acquire_timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let connecting = || StoreError::while_doing("connect to the database");
+        let options = PgConnectOptions::from_str(url)
+            .map_err(connecting())?
+            .application_name("shopkeeper")
+            // A transaction whose client has gone must not hold the numbering lock for long.
+            .options([("idle_in_transaction_session_timeout", "30s")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max.max(1))
+            .acquire_timeout(acquire_timeout)
+            .connect_with(options)
+            .await
+            .map_err(connecting())?;
+        sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(StoreError::Migrate)?;
+        Ok(Self { pool })
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.pool.begin().await.map_err(StoreError::while_doing("begin a transaction"))
+    }
+
+    /// The highest number that the sequence behind `last` has given out and that is settled.
+    async fn settled(&self, lock_key: i64, last: &'static str) -> Result<i64, StoreError> {
+        let mut transaction = self.begin().await?;
+        lock(&mut transaction, LOCK, lock_key).await?;
+        let last = sqlx::query_scalar(last)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(StoreError::while_doing("read the last number"))?;
+        commit(transaction).await?;
+        Ok(last)
+    }
+
+    /// Whether the sequence behind `last` has gone past `after`; spares readers the lock.
+    async fn has_gone_past(&self, after: i64, last: &'static str) -> Result<bool, StoreError> {
+        let last: i64 = sqlx::query_scalar(last)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read the last number"))?;
+        Ok(last > after)
+    }
+}
+
+async fn lock(
+    transaction: &mut Transaction<'static, Postgres>,
+    how: &'static str,
+    key: i64,
+) -> Result<(), StoreError> {
+    let locked = sqlx::query(how).bind(key).execute(&mut **transaction).await;
+    locked.map(drop).map_err(StoreError::while_doing("take a lock"))
+}
+
+async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(StoreError::while_doing("commit"))
+}
+
+/// Locks the catalogue against other changes and reads the items as they are.
+async fn standing(
+    transaction: &mut Transaction<'static, Postgres>,
+    items: impl Iterator<Item = &ItemId>,
+) -> Result<HashMap<ItemId, Standing>, StoreError> {
+    lock(transaction, LOCK, CATALOGUE_LOCK).await?;
+    let ids: Vec<&str> = items.map(ItemId::as_str).collect();
+    let found: Vec<StandingRow> = sqlx::query_as(STANDING)
+        .bind(ids)
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(StoreError::while_doing("read items"))?;
+    rows::standing(found)
+}
+
+/// Writes the drafts that changed, with what follows for the ledger, and answers all as items.
+async fn write_drafts(
+    transaction: &mut Transaction<'static, Postgres>,
+    drafts: Vec<Draft>,
+    at: Timestamp,
+) -> Result<Vec<Item>, StoreError> {
+    let steps: Vec<LedgerStep> = drafts.iter().filter_map(|draft| draft.ledger_step(at)).collect();
+    let changed = drafts.iter().filter(|draft| draft.is_changed()).map(|draft| &draft.item);
+    let revisions = write_items(transaction, changed.collect()).await?;
+    write_steps(transaction, &steps).await?;
+    let items = drafts.into_iter().map(|draft| {
+        let mut item = draft.item;
+        if let Some(&revision) = revisions.get(item.item_id.as_str()) {
+            item.revision = revision;
+        }
+        item
+    });
+    Ok(items.collect())
+}
+
+async fn write_items(
+    transaction: &mut Transaction<'static, Postgres>,
+    mut items: Vec<&Item>,
+) -> Result<HashMap<String, i64>, StoreError> {
+    if items.is_empty() {
+        return Ok(HashMap::new());
+    }
+    items.sort_unstable_by_key(|item| &item.item_id);
+    lock(transaction, LOCK_SHARED, ITEMS_LOCK).await?;
+    let written: Vec<(String, i64)> = sqlx::query_as(WRITE_ITEMS)
+        .bind(items.iter().map(|item| item.item_id.as_str()).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| to_json(&item.fields)).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.price_in_force.map(|p| p.0)).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.first_seen_at.0).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.updated_at.0).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.removed).collect::<Vec<_>>())
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(StoreError::while_doing("write items"))?;
+    Ok(written.into_iter().collect())
+}
+
+async fn write_steps(
+    transaction: &mut Transaction<'static, Postgres>,
+    steps: &[LedgerStep],
+) -> Result<(), StoreError> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    for sql in [DROP_PRICES_AT, CLOSE_PRICES] {
+        sqlx::query(sql)
+            .bind(steps.iter().map(|step| step.item.as_str()).collect::<Vec<_>>())
+            .bind(steps.iter().map(|step| step.at.0).collect::<Vec<_>>())
+            .execute(&mut **transaction)
+            .await
+            .map_err(StoreError::while_doing("write the price ledger"))?;
+    }
+    let begun: Vec<PriceEntry> = steps
+        .iter()
+        .filter_map(|step| {
+            let (item, reason) = (step.item.clone(), step.reason);
+            Some(PriceEntry { item, price: step.price?, from: step.at, to: None, reason })
+        })
+        .collect();
+    write_entries(transaction, &begun).await
+}
+
+async fn write_entries(
+    transaction: &mut Transaction<'static, Postgres>,
+    entries: &[PriceEntry],
+) -> Result<(), StoreError> {
+    sqlx::query(INSERT_PRICES)
+        .bind(entries.iter().map(|entry| entry.item.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.from.0).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.to.map(|to| to.0)).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.price.0).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.reason.name()).collect::<Vec<_>>())
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(StoreError::while_doing("write the price ledger"))
+}
+
+/// Inserts numbered events and answers the numbers that were taken up: those of no duplicate.
+async fn insert_events(
+    transaction: &mut Transaction<'static, Postgres>,
+    mut numbered: Vec<(i64, &Event)>,
+    received_at: Timestamp,
+) -> Result<HashSet<i64>, StoreError> {
+    // Two writers with the same event ids wait for each other at the first, whatever their order.
+    numbered.sort_by_key(|(_, event)| event.event_id.as_deref());
+    let events = || numbered.iter().map(|(_, event)| *event);
+    let inserted: Vec<i64> = sqlx::query_scalar(INSERT_EVENTS)
+        .bind(numbered.iter().map(|(number, _)| *number).collect::<Vec<_>>())
+        .bind(events().map(|event| event.event_id.as_deref()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.kind.code()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.user.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
+        .bind(
+            events().map(|event| event.session.as_ref().map(SessionId::as_str)).collect::<Vec<_>>(),
+        )
+        .bind(events().map(|event| event.item.as_ref().map(ItemId::as_str)).collect::<Vec<_>>())
+        .bind(events().map(|event| event.occurred_at.0).collect::<Vec<_>>())
+        .bind(events().map(|event| i64::from(event.quantity)).collect::<Vec<_>>())
+        .bind(events().map(|event| event.price.map(|price| price.0)).collect::<Vec<_>>())
+        .bind(events().map(|event| event.order.as_deref()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.value).collect::<Vec<_>>())
+        .bind(events().map(context_json).collect::<Vec<_>>())
+        .bind(received_at.0)
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(StoreError::while_doing("append events"))?;
+    Ok(inserted.into_iter().collect())
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn kind(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let answer = sqlx::query("select 1").execute(&self.pool).await;
+        answer.map(drop).map_err(StoreError::while_doing("reach the database"))
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        let failed = || StoreError::while_doing("count");
+        let events: Vec<(i16, i64)> =
+            sqlx::query_as(EVENT_COUNTS).fetch_all(&self.pool).await.map_err(failed())?;
+        let counts: (i64, i64, i64, i64) =
+            sqlx::query_as(COUNTS).fetch_one(&self.pool).await.map_err(failed())?;
+        Ok(rows::totals(&events, counts))
+    }
+
+    async fn append_events(
+        &self,
+        events: &[Event],
+        received_at: Timestamp,
+        known: &dyn Known,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
+        let failed = || StoreError::while_doing("append events");
+        let is_first = first_of_each(events);
+        let mut transaction = self.begin().await?;
+        let mut numbers: Vec<i64> = sqlx::query_scalar(RESERVE_SEQUENCES)
+            .bind(EVENTS_LOCK)
+            .bind(events.len() as i64)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        numbers.sort_unstable();
+        let numbered = numbers.iter().copied().zip(events).zip(&is_first);
+        let fresh = numbered.filter(|(_, is_first)| **is_first).map(|(pair, _)| pair).collect();
+        let inserted = insert_events(&mut transaction, fresh, received_at).await?;
+        let (users, items) = newcomers(events, known);
+        if !users.is_empty() {
+            sqlx::query(INSERT_USERS)
+                .bind(users)
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        if !items.is_empty() {
+            lock(&mut transaction, LOCK_SHARED, ITEMS_LOCK).await?;
+            sqlx::query(INSERT_ITEMS)
+                .bind(items)
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        commit(transaction).await?;
+        let taken = |number: i64| inserted.contains(&number).then_some(Sequence(number));
+        Ok(numbers.into_iter().map(taken).collect())
+    }
+
+    async fn events_after(
+        &self,
+        after: Sequence,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        if !self.has_gone_past(after.0, LAST_EVENT).await? {
+            return Ok(Vec::new());
+        }
+        let settled = self.settled(EVENTS_LOCK, LAST_EVENT).await?;
+        let found: Vec<EventRow> = sqlx::query_as(EVENTS_BETWEEN)
+            .bind(after.0)
+            .bind(settled)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read events"))?;
+        rows::all(found)
+    }
+
+    async fn last_sequence(&self) -> Result<Sequence, StoreError> {
+        self.settled(EVENTS_LOCK, LAST_EVENT).await.map(Sequence)
+    }
+
+    async fn change_items(
+        &self,
+        changes: &[(ItemId, ItemChange)],
+        at: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = standing(&mut transaction, changes.iter().map(|change| &change.0)).await?;
+        let items = write_drafts(&mut transaction, draft_changes(known, changes, at), at).await?;
+        commit(transaction).await?;
+        Ok(items)
+    }
+
+    async fn item(&self, item: &ItemId) -> Result<Option<Item>, StoreError> {
+        let found: Option<ItemRow> = sqlx::query_as(ITEM)
+            .bind(item.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read an item"))?;
+        found.map(Item::try_from).transpose()
+    }
+
+    async fn items_after(&self, after: i64, limit: u32) -> Result<Vec<Item>, StoreError> {
+        if !self.has_gone_past(after, LAST_REVISION).await? {
+            return Ok(Vec::new());
+        }
+        let settled = self.settled(ITEMS_LOCK, LAST_REVISION).await?;
+        let found: Vec<ItemRow> = sqlx::query_as(ITEMS_BETWEEN)
+            .bind(after)
+            .bind(settled)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read items"))?;
+        rows::all(found)
+    }
+
+    async fn set_prices(
+        &self,
+        prices: &[NewPrice],
+        at: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = standing(&mut transaction, prices.iter().map(|price| &price.item)).await?;
+        let items = write_drafts(&mut transaction, draft_prices(known, prices, at), at).await?;
+        commit(transaction).await?;
+        Ok(items)
+    }
+
+    async fn backfill_prices(&self, entries: &[PriceEntry]) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = standing(&mut transaction, entries.iter().map(|entry| &entry.item)).await?;
+        let (drafts, entries) = draft_backfill(known, entries);
+        write_items(&mut transaction, drafts.iter().map(|draft| &draft.item).collect()).await?;
+        write_entries(&mut transaction, &entries).await?;
+        commit(transaction).await?;
+        Ok(entries.len() as u64)
+    }
+
+    async fn price_history(
+        &self,
+        item: &ItemId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PriceEntry>, StoreError> {
+        let found: Vec<PriceRow> = sqlx::query_as(PRICE_HISTORY)
+            .bind(item.as_str())
+            .bind(from.0)
+            .bind(to.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read the price ledger"))?;
+        rows::all(found)
+    }
+
+    async fn prices_since(
+        &self,
+        from: Timestamp,
+        after: Option<&ItemId>,
+        limit: u32,
+    ) -> Result<Vec<PriceEntry>, StoreError> {
+        let failed = || StoreError::while_doing("read the price ledger");
+        let after = after.map_or("", ItemId::as_str);
+        let last: Option<String> = sqlx::query_scalar(PRICES_SINCE_LAST)
+            .bind(from.0)
+            .bind(after)
+            .bind(i64::from(limit.saturating_sub(1)))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed())?;
+        let found: Vec<PriceRow> = sqlx::query_as(PRICES_SINCE)
+            .bind(from.0)
+            .bind(after)
+            .bind(last)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed())?;
+        rows::all(found)
+    }
+
+    async fn append_competitor_prices(
+        &self,
+        prices: &[CompetitorPrice],
+    ) -> Result<u64, StoreError> {
+        let mut prices: Vec<&CompetitorPrice> = prices.iter().collect();
+        prices.sort_by_key(|price| (&price.item, &price.competitor, price.observed_at));
+        let written = sqlx::query(INSERT_COMPETITORS)
+            .bind(prices.iter().map(|price| price.item.as_str()).collect::<Vec<_>>())
+            .bind(prices.iter().map(|price| price.competitor.as_str()).collect::<Vec<_>>())
+            .bind(prices.iter().map(|price| price.observed_at.0).collect::<Vec<_>>())
+            .bind(prices.iter().map(|price| price.price.0).collect::<Vec<_>>())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("write competitors' prices"))?;
+        Ok(written.rows_affected())
+    }
+
+    async fn save_users(
+        &self,
+        users: &[(UserId, Map<String, Value>)],
+        at: Timestamp,
+    ) -> Result<Vec<User>, StoreError> {
+        let mentioned = last_of_each(users);
+        let mut sorted = mentioned.clone();
+        sorted.sort_unstable_by_key(|pair| pair.0);
+        let saved: Vec<UserRow> = sqlx::query_as(WRITE_USERS)
+            .bind(sorted.iter().map(|pair| pair.0.as_str()).collect::<Vec<_>>())
+            .bind(sorted.iter().map(|pair| to_json(pair.1)).collect::<Vec<_>>())
+            .bind(at.0)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("write users"))?;
+        let saved: Vec<User> = rows::all(saved)?;
+        let mut by_id: HashMap<UserId, User> =
+            saved.into_iter().map(|user| (user.user_id.clone(), user)).collect();
+        Ok(mentioned.into_iter().filter_map(|pair| by_id.remove(pair.0)).collect())
+    }
+
+    async fn user(&self, user: &UserId) -> Result<Option<User>, StoreError> {
+        let found: Option<UserRow> = sqlx::query_as(USER)
+            .bind(user.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read a user"))?;
+        found.map(User::try_from).transpose()
+    }
+
+    async fn user_events(
+        &self,
+        user: &UserId,
+        after: Sequence,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let found: Vec<EventRow> = sqlx::query_as(USER_EVENTS)
+            .bind(user.as_str())
+            .bind(after.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read a user's events"))?;
+        rows::all(found)
+    }
+
+    async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError> {
+        let failed = || StoreError::while_doing("erase a user");
+        let mut transaction = self.begin().await?;
+        lock(&mut transaction, LOCK, ERASURE_LOCK).await?;
+        let erased = sqlx::query(ERASE_EVENTS)
+            .bind(user.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        sqlx::query(ERASE_USER)
+            .bind(user.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        let row: ErasureRow = sqlx::query_as(WRITE_ERASURE)
+            .bind(user_hash(user))
+            .bind(at.0)
+            .bind(erased.rows_affected() as i64)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        commit(transaction).await?;
+        Ok(row.into())
+    }
+
+    async fn erasures_after(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ErasureReceipt>, StoreError> {
+        let found: Vec<ErasureRow> = sqlx::query_as(ERASURES_AFTER)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read erasures"))?;
+        Ok(found.into_iter().map(ErasureReceipt::from).collect())
+    }
+
+    async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {
+        sqlx::query(WRITE_RUN)
+            .bind(run.started_at.0)
+            .bind(run.finished_at.0)
+            .bind(run.outcome.name())
+            .bind(run.reason.as_str())
+            .bind(run.version.map(|version| version as i64))
+            .bind(to_json(&run.report))
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(StoreError::while_doing("record a training run"))
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<ModelRun>, StoreError> {
+        let found: Vec<RunRow> = sqlx::query_as(RUNS)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("read training runs"))?;
+        rows::all(found)
+    }
+
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let taken = sqlx::query(TAKE_LEASE)
+            .bind(name)
+            .bind(holder)
+            .bind(now.0)
+            .bind(until.0)
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("take a lease"))?;
+        Ok(taken.rows_affected() > 0)
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        sqlx::query(RELEASE_LEASE)
+            .bind(name)
+            .bind(holder)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(StoreError::while_doing("release a lease"))
+    }
+}

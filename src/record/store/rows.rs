@@ -1,0 +1,277 @@
+//! Rows as both databases hand them out, and what they mean.
+
+use super::{StoreError, Totals, draft::Standing};
+use crate::domain::{
+    Cents, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId, ModelRun,
+    PriceEntry, PriceReason, RecordedEvent, RunOutcome, Sequence, SessionId, Timestamp, User,
+    UserId,
+};
+use serde::de::DeserializeOwned;
+
+fn corrupt(what: &'static str, detail: impl ToString) -> StoreError {
+    StoreError::Corrupt { what, detail: detail.to_string() }
+}
+
+fn json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| corrupt(what, error))
+}
+
+/// The JSON of something whose serialisation cannot fail: plain fields and JSON values.
+pub(super) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain fields, string keys: nothing to fail at")
+}
+
+/// What is stored of an event's context.
+pub(super) fn context_json(event: &Event) -> Option<String> {
+    (!event.context.is_empty()).then(|| to_json(&event.context))
+}
+
+/// The meaning of every row, in the order of the rows.
+pub(super) fn all<R, T>(rows: Vec<R>) -> Result<Vec<T>, StoreError>
+where
+    T: TryFrom<R, Error = StoreError>,
+{
+    rows.into_iter().map(T::try_from).collect()
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct EventRow {
+    sequence: i64,
+    event_id: Option<String>,
+    kind: i16,
+    user_id: Option<String>,
+    session_id: Option<String>,
+    item_id: Option<String>,
+    occurred_at_ms: i64,
+    quantity: i64,
+    price_minor: Option<i64>,
+    order_id: Option<String>,
+    value: Option<f64>,
+    context: Option<String>,
+}
+
+impl TryFrom<EventRow> for RecordedEvent {
+    type Error = StoreError;
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let bad_id = |error: IdError| corrupt("event", error);
+        let event = Event {
+            event_id: row.event_id,
+            kind: EventKind::from_code(row.kind)
+                .ok_or_else(|| corrupt("event", format_args!("there is no kind {}", row.kind)))?,
+            user: row.user_id.map(UserId::new).transpose().map_err(bad_id)?,
+            session: row.session_id.map(SessionId::new).transpose().map_err(bad_id)?,
+            item: row.item_id.map(ItemId::new).transpose().map_err(bad_id)?,
+            occurred_at: Timestamp(row.occurred_at_ms),
+            quantity: u32::try_from(row.quantity).map_err(|error| corrupt("event", error))?,
+            price: row.price_minor.map(Cents),
+            order: row.order_id,
+            value: row.value,
+            context: match row.context {
+                None => EventContext::default(),
+                Some(text) => json("event", &text)?,
+            },
+        };
+        Ok(Self { sequence: Sequence(row.sequence), event })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct ItemRow {
+    item_id: String,
+    fields: String,
+    price_in_force_minor: Option<i64>,
+    first_seen_ms: i64,
+    updated_ms: i64,
+    removed: bool,
+    revision: i64,
+}
+
+impl TryFrom<ItemRow> for Item {
+    type Error = StoreError;
+    fn try_from(row: ItemRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            item_id: ItemId::new(row.item_id).map_err(|error| corrupt("item", error))?,
+            fields: json("item", &row.fields)?,
+            price_in_force: row.price_in_force_minor.map(Cents),
+            first_seen_at: Timestamp(row.first_seen_ms),
+            updated_at: Timestamp(row.updated_ms),
+            removed: row.removed,
+            revision: row.revision,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct StandingRow {
+    #[sqlx(flatten)]
+    item: ItemRow,
+    ledger_from_ms: Option<i64>,
+}
+
+impl TryFrom<StandingRow> for Standing {
+    type Error = StoreError;
+    fn try_from(row: StandingRow) -> Result<Self, StoreError> {
+        Ok(Self { item: row.item.try_into()?, ledger_from: row.ledger_from_ms.map(Timestamp) })
+    }
+}
+
+/// The items of these rows by their ids.
+pub(super) fn standing(
+    rows: Vec<StandingRow>,
+) -> Result<std::collections::HashMap<ItemId, Standing>, StoreError> {
+    rows.into_iter()
+        .map(|row| Standing::try_from(row).map(|known| (known.item.item_id.clone(), known)))
+        .collect()
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct PriceRow {
+    item_id: String,
+    from_ms: i64,
+    to_ms: Option<i64>,
+    price_minor: i64,
+    reason: String,
+}
+
+impl TryFrom<PriceRow> for PriceEntry {
+    type Error = StoreError;
+    fn try_from(row: PriceRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            item: ItemId::new(row.item_id).map_err(|error| corrupt("price", error))?,
+            price: Cents(row.price_minor),
+            from: Timestamp(row.from_ms),
+            to: row.to_ms.map(Timestamp),
+            reason: PriceReason::from_name(&row.reason)
+                .ok_or_else(|| corrupt("price", format_args!("no reason {:?}", row.reason)))?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct UserRow {
+    user_id: String,
+    attributes: String,
+    first_seen_ms: i64,
+    updated_ms: i64,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_id: UserId::new(row.user_id).map_err(|error| corrupt("user", error))?,
+            attributes: json("user", &row.attributes)?,
+            first_seen_at: Timestamp(row.first_seen_ms),
+            updated_at: Timestamp(row.updated_ms),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct ErasureRow {
+    sequence: i64,
+    user_hash: String,
+    erased_at_ms: i64,
+    events_erased: i64,
+}
+
+impl From<ErasureRow> for ErasureReceipt {
+    fn from(row: ErasureRow) -> Self {
+        Self {
+            sequence: row.sequence,
+            user_hash: row.user_hash,
+            erased_at: Timestamp(row.erased_at_ms),
+            events_erased: row.events_erased as u64,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct RunRow {
+    started_at_ms: i64,
+    finished_at_ms: i64,
+    outcome: String,
+    reason: String,
+    version: Option<i64>,
+    report: String,
+}
+
+impl TryFrom<RunRow> for ModelRun {
+    type Error = StoreError;
+    fn try_from(row: RunRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            started_at: Timestamp(row.started_at_ms),
+            finished_at: Timestamp(row.finished_at_ms),
+            outcome: RunOutcome::from_name(&row.outcome)
+                .ok_or_else(|| corrupt("run", format_args!("no outcome {:?}", row.outcome)))?,
+            reason: row.reason,
+            version: row.version.map(|version| version as u64),
+            report: json("run", &row.report)?,
+        })
+    }
+}
+
+/// The attributes to be saved, one for each distinct user, in the order of first mention; the last
+/// attributes for a user count.
+pub(super) fn last_of_each<V>(pairs: &[(UserId, V)]) -> Vec<(&UserId, &V)> {
+    let mut places = std::collections::HashMap::new();
+    let mut last: Vec<(&UserId, &V)> = Vec::new();
+    for (user, value) in pairs {
+        let place = *places.entry(user).or_insert(last.len());
+        match last.get_mut(place) {
+            Some(pair) => pair.1 = value,
+            None => last.push((user, value)),
+        }
+    }
+    last
+}
+
+/// For each event, whether it is the first in `events` with its `event_id`.
+pub(super) fn first_of_each(events: &[Event]) -> Vec<bool> {
+    let mut seen = std::collections::HashSet::new();
+    events
+        .iter()
+        .map(|event| event.event_id.as_deref().is_none_or(|event_id| seen.insert(event_id)))
+        .collect()
+}
+
+/// The users and the items of `events` that are not known to exist, each sorted and once: everybody
+/// locks rows in the same order, so that writers wait for each other but never in a circle.
+pub(super) fn newcomers<'a>(
+    events: &'a [Event],
+    known: &dyn super::Known,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    let mut users: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event.user.as_ref())
+        .filter(|user| !known.user(user))
+        .map(UserId::as_str)
+        .collect();
+    let mut items: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event.item.as_ref())
+        .filter(|item| !known.item(item))
+        .map(ItemId::as_str)
+        .collect();
+    for ids in [&mut users, &mut items] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    (users, items)
+}
+
+/// The totals of (kind, count) rows and of the counts of items, users, prices and competitors'
+/// prices; a kind that this version does not know is left out.
+pub(super) fn totals(events: &[(i16, i64)], counts: (i64, i64, i64, i64)) -> Totals {
+    let (items, users, prices, competitor_prices) = counts;
+    Totals {
+        events: events
+            .iter()
+            .filter_map(|&(kind, n)| Some((EventKind::from_code(kind)?, n as u64)))
+            .collect(),
+        items: items as u64,
+        users: users as u64,
+        prices: prices as u64,
+        competitor_prices: competitor_prices as u64,
+    }
+}

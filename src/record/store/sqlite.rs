@@ -1,0 +1,616 @@
+//! The embedded database: one file, WAL, every commit flushed.
+//!
+//! SQLite lets one writer in at a time, in this process through the pool of one connection, among
+//! processes through its own lock (`begin immediate`). Numbers are therefore given out in the order
+//! of the commits, and everything that a reader sees is settled.
+
+use super::{
+    Known, NewPrice, Store, StoreError, Totals,
+    draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
+    rows::{
+        self, ErasureRow, EventRow, ItemRow, PriceRow, RunRow, StandingRow, UserRow, context_json,
+        first_of_each, last_of_each, newcomers, to_json,
+    },
+};
+use crate::domain::{
+    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, ModelRun, PriceEntry,
+    RecordedEvent, Sequence, Timestamp, User, UserId, person::user_hash,
+};
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::Path, time::Duration};
+
+/// How long a writer waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const KNOWN_EVENT_IDS: &str =
+    "select event_id from events where event_id in (select value from json_each($1))";
+const LAST_EVENT: &str =
+    "select coalesce((select seq from sqlite_sequence where name = 'events'), 0)";
+const INSERT_EVENTS: &str = "insert into events (sequence, event_id, kind, user_id, session_id, \
+     item_id, occurred_at_ms, received_at_ms, quantity, price_minor, order_id, value, context) \
+     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+     value ->> 6, $2, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
+     from json_each($1)";
+const INSERT_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
+     select value, '{}', $2, $2 from json_each($1) where true on conflict do nothing";
+const INSERT_ITEM: &str = "insert into items (item_id, fields, first_seen_ms, updated_ms, revision) \
+     select $1, '{}', $2, $2, (select coalesce(max(revision), 0) + 1 from items) \
+     where not exists (select 1 from items where item_id = $1)";
+const EVENTS_AFTER: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
+     occurred_at_ms, quantity, price_minor, order_id, value, context \
+     from events where sequence > $1 order by sequence limit $2";
+const USER_EVENTS: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
+     occurred_at_ms, quantity, price_minor, order_id, value, context \
+     from events where user_id = $1 and sequence > $2 order by sequence limit $3";
+const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
+     i.updated_ms, i.removed, i.revision, \
+     (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
+     from items i where i.item_id in (select value from json_each($1))";
+const WRITE_ITEM: &str = "insert into items (item_id, fields, price_in_force_minor, first_seen_ms, \
+     updated_ms, removed, revision) \
+     values ($1, $2, $3, $4, $5, $6, (select coalesce(max(revision), 0) + 1 from items)) \
+     on conflict (item_id) do update set fields = excluded.fields, \
+     price_in_force_minor = excluded.price_in_force_minor, updated_ms = excluded.updated_ms, \
+     removed = excluded.removed, revision = excluded.revision returning revision";
+const ITEM: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, updated_ms, \
+     removed, revision from items where item_id = $1";
+const ITEMS_AFTER: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, \
+     updated_ms, removed, revision from items where revision > $1 order by revision limit $2";
+const DROP_PRICE_AT: &str = "delete from price_ledger where item_id = $1 and from_ms = $2";
+const CLOSE_PRICE: &str = "update price_ledger set to_ms = $2 where item_id = $1 and to_ms is null";
+const INSERT_PRICE: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, reason) \
+     values ($1, $2, $3, $4, $5)";
+const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason \
+     from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
+     order by from_ms desc limit $4) order by from_ms";
+const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
+     where item_id > $2 and (to_ms is null or to_ms > $1) \
+     order by item_id, from_ms limit 1 offset $3";
+const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason from price_ledger \
+     where item_id > $2 and (to_ms is null or to_ms > $1) and ($3 is null or item_id <= $3) \
+     order by item_id, from_ms";
+const INSERT_COMPETITOR: &str = "insert into competitor_prices (item_id, competitor, \
+     observed_at_ms, price_minor) values ($1, $2, $3, $4) on conflict do nothing";
+const WRITE_USER: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
+     values ($1, $2, $3, $3) on conflict (user_id) do update set \
+     attributes = excluded.attributes, updated_ms = excluded.updated_ms \
+     returning user_id, attributes, first_seen_ms, updated_ms";
+const USER: &str =
+    "select user_id, attributes, first_seen_ms, updated_ms from users where user_id = $1";
+const ERASE_EVENTS: &str = "delete from events where user_id = $1";
+const ERASE_USER: &str = "delete from users where user_id = $1";
+const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, events_erased) \
+     values ($1, $2, $3) returning sequence, user_hash, erased_at_ms, events_erased";
+const ERASURES_AFTER: &str = "select sequence, user_hash, erased_at_ms, events_erased \
+     from erasures where sequence > $1 order by sequence limit $2";
+const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
+     version, report) values ($1, $2, $3, $4, $5, $6)";
+const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
+     from model_runs order by run_id desc limit $1";
+const TAKE_LEASE: &str = "insert into leases (name, holder, expires_at_ms) values ($1, $2, $4) \
+     on conflict (name) do update set holder = excluded.holder, \
+     expires_at_ms = excluded.expires_at_ms \
+     where leases.holder = excluded.holder or leases.expires_at_ms <= $3";
+const RELEASE_LEASE: &str = "delete from leases where name = $1 and holder = $2";
+const EVENT_COUNTS: &str = "select kind, count(*) from events group by kind order by kind";
+const COUNTS: &str = "select (select count(*) from items where not removed), \
+     (select count(*) from users), (select count(*) from price_ledger), \
+     (select count(*) from competitor_prices)";
+
+/// A store in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it if need be, and brings its schema up to date; reads go through
+    /// at most `connections_max` connections.
+    pub async fn open(path: &Path, connections_max: u32) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // With WAL, NORMAL may lose the last commits when the power fails; we have promised.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let opening = || StoreError::while_doing("open the database file");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(opening())?;
+        sqlx::migrate!("migrations/sqlite").run(&writer).await.map_err(StoreError::Migrate)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(connections_max.max(1))
+            .connect_with(options)
+            .await
+            .map_err(opening())?;
+        Ok(Self { readers, writer })
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let begun = self.writer.begin_with("begin immediate").await;
+        begun.map_err(StoreError::while_doing("begin a transaction"))
+    }
+}
+
+async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(StoreError::while_doing("commit"))
+}
+
+async fn standing(
+    transaction: &mut Transaction<'static, Sqlite>,
+    items: impl Iterator<Item = &ItemId>,
+) -> Result<std::collections::HashMap<ItemId, super::draft::Standing>, StoreError> {
+    let ids: Vec<&str> = items.map(ItemId::as_str).collect();
+    let found: Vec<StandingRow> = sqlx::query_as(STANDING)
+        .bind(to_json(&ids))
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(StoreError::while_doing("read items"))?;
+    rows::standing(found)
+}
+
+/// Writes the drafts that changed, with what follows for the ledger, and answers all as items.
+async fn write_drafts(
+    transaction: &mut Transaction<'static, Sqlite>,
+    drafts: Vec<Draft>,
+    at: Timestamp,
+) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let step = draft.ledger_step(at);
+        let is_changed = draft.is_changed();
+        let mut item = draft.item;
+        if is_changed {
+            item.revision = sqlx::query_scalar(WRITE_ITEM)
+                .bind(item.item_id.as_str())
+                .bind(to_json(&item.fields))
+                .bind(item.price_in_force.map(|price| price.0))
+                .bind(item.first_seen_at.0)
+                .bind(item.updated_at.0)
+                .bind(item.removed)
+                .fetch_one(&mut **transaction)
+                .await
+                .map_err(StoreError::while_doing("write items"))?;
+        }
+        if let Some(step) = step {
+            write_step(transaction, &step).await?;
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+async fn write_step(
+    transaction: &mut Transaction<'static, Sqlite>,
+    step: &LedgerStep,
+) -> Result<(), StoreError> {
+    let failed = || StoreError::while_doing("write the price ledger");
+    for sql in [DROP_PRICE_AT, CLOSE_PRICE] {
+        sqlx::query(sql)
+            .bind(step.item.as_str())
+            .bind(step.at.0)
+            .execute(&mut **transaction)
+            .await
+            .map_err(failed())?;
+    }
+    if let Some(price) = step.price {
+        let entry = PriceEntry {
+            item: step.item.clone(),
+            price,
+            from: step.at,
+            to: None,
+            reason: step.reason,
+        };
+        write_entry(transaction, &entry).await?;
+    }
+    Ok(())
+}
+
+async fn write_entry(
+    transaction: &mut Transaction<'static, Sqlite>,
+    entry: &PriceEntry,
+) -> Result<(), StoreError> {
+    sqlx::query(INSERT_PRICE)
+        .bind(entry.item.as_str())
+        .bind(entry.from.0)
+        .bind(entry.to.map(|to| to.0))
+        .bind(entry.price.0)
+        .bind(entry.reason.name())
+        .execute(&mut **transaction)
+        .await
+        .map(drop)
+        .map_err(StoreError::while_doing("write the price ledger"))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let answer = sqlx::query("select 1").execute(&self.readers).await;
+        answer.map(drop).map_err(StoreError::while_doing("reach the database"))
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        let failed = || StoreError::while_doing("count");
+        let events: Vec<(i16, i64)> =
+            sqlx::query_as(EVENT_COUNTS).fetch_all(&self.readers).await.map_err(failed())?;
+        let counts: (i64, i64, i64, i64) =
+            sqlx::query_as(COUNTS).fetch_one(&self.readers).await.map_err(failed())?;
+        Ok(rows::totals(&events, counts))
+    }
+
+    async fn append_events(
+        &self,
+        events: &[Event],
+        received_at: Timestamp,
+        known: &dyn Known,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
+        let failed = || StoreError::while_doing("append events");
+        let mut is_fresh = first_of_each(events);
+        let mut transaction = self.begin().await?;
+        let ids: Vec<&str> = events.iter().filter_map(|event| event.event_id.as_deref()).collect();
+        if !ids.is_empty() {
+            let stored: Vec<String> = sqlx::query_scalar(KNOWN_EVENT_IDS)
+                .bind(to_json(&ids))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(failed())?;
+            let stored: std::collections::HashSet<String> = stored.into_iter().collect();
+            for (fresh, event) in is_fresh.iter_mut().zip(events) {
+                *fresh &= event.event_id.as_ref().is_none_or(|event_id| !stored.contains(event_id));
+            }
+        }
+        let last: i64 =
+            sqlx::query_scalar(LAST_EVENT).fetch_one(&mut *transaction).await.map_err(failed())?;
+        let mut next = last;
+        let sequences: Vec<Option<Sequence>> = is_fresh
+            .into_iter()
+            .map(|fresh| {
+                next += i64::from(fresh);
+                fresh.then_some(Sequence(next))
+            })
+            .collect();
+        if next > last {
+            let fresh = events.iter().zip(&sequences).filter_map(|(event, sequence)| {
+                let sequence = (*sequence)?.0;
+                Some(json!([
+                    sequence,
+                    event.event_id,
+                    event.kind.code(),
+                    event.user,
+                    event.session,
+                    event.item,
+                    event.occurred_at.0,
+                    event.quantity,
+                    event.price.map(|price| price.0),
+                    event.order,
+                    event.value,
+                    context_json(event),
+                ]))
+            });
+            sqlx::query(INSERT_EVENTS)
+                .bind(to_json(&fresh.collect::<Vec<_>>()))
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        let (users, items) = newcomers(events, known);
+        if !users.is_empty() {
+            sqlx::query(INSERT_USERS)
+                .bind(to_json(&users))
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        for item in items {
+            sqlx::query(INSERT_ITEM)
+                .bind(item)
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        commit(transaction).await?;
+        Ok(sequences)
+    }
+
+    async fn events_after(
+        &self,
+        after: Sequence,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let found: Vec<EventRow> = sqlx::query_as(EVENTS_AFTER)
+            .bind(after.0)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read events"))?;
+        rows::all(found)
+    }
+
+    async fn last_sequence(&self) -> Result<Sequence, StoreError> {
+        let last = sqlx::query_scalar(LAST_EVENT).fetch_one(&self.readers).await;
+        last.map(Sequence).map_err(StoreError::while_doing("read the last sequence"))
+    }
+
+    async fn change_items(
+        &self,
+        changes: &[(ItemId, ItemChange)],
+        at: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = standing(&mut transaction, changes.iter().map(|change| &change.0)).await?;
+        let items = write_drafts(&mut transaction, draft_changes(known, changes, at), at).await?;
+        commit(transaction).await?;
+        Ok(items)
+    }
+
+    async fn item(&self, item: &ItemId) -> Result<Option<Item>, StoreError> {
+        let found: Option<ItemRow> = sqlx::query_as(ITEM)
+            .bind(item.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read an item"))?;
+        found.map(Item::try_from).transpose()
+    }
+
+    async fn items_after(&self, after: i64, limit: u32) -> Result<Vec<Item>, StoreError> {
+        let found: Vec<ItemRow> = sqlx::query_as(ITEMS_AFTER)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read items"))?;
+        rows::all(found)
+    }
+
+    async fn set_prices(
+        &self,
+        prices: &[NewPrice],
+        at: Timestamp,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = standing(&mut transaction, prices.iter().map(|price| &price.item)).await?;
+        let items = write_drafts(&mut transaction, draft_prices(known, prices, at), at).await?;
+        commit(transaction).await?;
+        Ok(items)
+    }
+
+    async fn backfill_prices(&self, entries: &[PriceEntry]) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = standing(&mut transaction, entries.iter().map(|entry| &entry.item)).await?;
+        let (drafts, entries) = draft_backfill(known, entries);
+        for draft in drafts {
+            let item = draft.item;
+            sqlx::query(WRITE_ITEM)
+                .bind(item.item_id.as_str())
+                .bind(to_json(&item.fields))
+                .bind(item.price_in_force.map(|price| price.0))
+                .bind(item.first_seen_at.0)
+                .bind(item.updated_at.0)
+                .bind(item.removed)
+                .execute(&mut *transaction)
+                .await
+                .map_err(StoreError::while_doing("write items"))?;
+        }
+        for entry in &entries {
+            write_entry(&mut transaction, entry).await?;
+        }
+        commit(transaction).await?;
+        Ok(entries.len() as u64)
+    }
+
+    async fn price_history(
+        &self,
+        item: &ItemId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PriceEntry>, StoreError> {
+        let found: Vec<PriceRow> = sqlx::query_as(PRICE_HISTORY)
+            .bind(item.as_str())
+            .bind(from.0)
+            .bind(to.0)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read the price ledger"))?;
+        rows::all(found)
+    }
+
+    async fn prices_since(
+        &self,
+        from: Timestamp,
+        after: Option<&ItemId>,
+        limit: u32,
+    ) -> Result<Vec<PriceEntry>, StoreError> {
+        let failed = || StoreError::while_doing("read the price ledger");
+        let after = after.map_or("", ItemId::as_str);
+        let last: Option<String> = sqlx::query_scalar(PRICES_SINCE_LAST)
+            .bind(from.0)
+            .bind(after)
+            .bind(limit.saturating_sub(1))
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed())?;
+        let found: Vec<PriceRow> = sqlx::query_as(PRICES_SINCE)
+            .bind(from.0)
+            .bind(after)
+            .bind(last)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed())?;
+        rows::all(found)
+    }
+
+    async fn append_competitor_prices(
+        &self,
+        prices: &[CompetitorPrice],
+    ) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut n_new = 0;
+        for price in prices {
+            let written = sqlx::query(INSERT_COMPETITOR)
+                .bind(price.item.as_str())
+                .bind(price.competitor.as_str())
+                .bind(price.observed_at.0)
+                .bind(price.price.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(StoreError::while_doing("write competitors' prices"))?;
+            n_new += written.rows_affected();
+        }
+        commit(transaction).await?;
+        Ok(n_new)
+    }
+
+    async fn save_users(
+        &self,
+        users: &[(UserId, Map<String, Value>)],
+        at: Timestamp,
+    ) -> Result<Vec<User>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut saved = Vec::with_capacity(users.len());
+        for (user, attributes) in last_of_each(users) {
+            let row: UserRow = sqlx::query_as(WRITE_USER)
+                .bind(user.as_str())
+                .bind(to_json(attributes))
+                .bind(at.0)
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(StoreError::while_doing("write users"))?;
+            saved.push(row.try_into()?);
+        }
+        commit(transaction).await?;
+        Ok(saved)
+    }
+
+    async fn user(&self, user: &UserId) -> Result<Option<User>, StoreError> {
+        let found: Option<UserRow> = sqlx::query_as(USER)
+            .bind(user.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read a user"))?;
+        found.map(User::try_from).transpose()
+    }
+
+    async fn user_events(
+        &self,
+        user: &UserId,
+        after: Sequence,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let found: Vec<EventRow> = sqlx::query_as(USER_EVENTS)
+            .bind(user.as_str())
+            .bind(after.0)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read a user's events"))?;
+        rows::all(found)
+    }
+
+    async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError> {
+        let failed = || StoreError::while_doing("erase a user");
+        let mut transaction = self.begin().await?;
+        let erased = sqlx::query(ERASE_EVENTS)
+            .bind(user.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        sqlx::query(ERASE_USER)
+            .bind(user.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        let row: ErasureRow = sqlx::query_as(WRITE_ERASURE)
+            .bind(user_hash(user))
+            .bind(at.0)
+            .bind(erased.rows_affected() as i64)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        commit(transaction).await?;
+        Ok(row.into())
+    }
+
+    async fn erasures_after(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ErasureReceipt>, StoreError> {
+        let found: Vec<ErasureRow> = sqlx::query_as(ERASURES_AFTER)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read erasures"))?;
+        Ok(found.into_iter().map(ErasureReceipt::from).collect())
+    }
+
+    async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {
+        sqlx::query(WRITE_RUN)
+            .bind(run.started_at.0)
+            .bind(run.finished_at.0)
+            .bind(run.outcome.name())
+            .bind(run.reason.as_str())
+            .bind(run.version.map(|version| version as i64))
+            .bind(to_json(&run.report))
+            .execute(&self.writer)
+            .await
+            .map(drop)
+            .map_err(StoreError::while_doing("record a training run"))
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<ModelRun>, StoreError> {
+        let found: Vec<RunRow> = sqlx::query_as(RUNS)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read training runs"))?;
+        rows::all(found)
+    }
+
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let taken = sqlx::query(TAKE_LEASE)
+            .bind(name)
+            .bind(holder)
+            .bind(now.0)
+            .bind(until.0)
+            .execute(&self.writer)
+            .await
+            .map_err(StoreError::while_doing("take a lease"))?;
+        Ok(taken.rows_affected() > 0)
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        sqlx::query(RELEASE_LEASE)
+            .bind(name)
+            .bind(holder)
+            .execute(&self.writer)
+            .await
+            .map(drop)
+            .map_err(StoreError::while_doing("release a lease"))
+    }
+}

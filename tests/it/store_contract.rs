@@ -1,0 +1,490 @@
+//! One contract, every back end: SQLite and a real Postgres, always.
+
+use crate::support::postgres;
+use shopkeeper::{
+    domain::{
+        Cents, CompetitorPrice, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId,
+        ModelRun, Patch, PriceEntry, PriceReason, RunOutcome, Sequence, SessionId, Timestamp,
+        UserId, item::ItemPatch, person::user_hash,
+    },
+    record::store::{NewPrice, NothingKnown, Store, postgres::PostgresStore, sqlite::SqliteStore},
+};
+use std::{sync::Arc, time::Duration};
+
+const T0: Timestamp = Timestamp(1_700_000_000_000);
+
+async fn sqlite_in(folder: &std::path::Path) -> SqliteStore {
+    SqliteStore::open(&folder.join("shop.db"), 4).await.unwrap()
+}
+
+async fn postgres_at(url: &str) -> PostgresStore {
+    PostgresStore::connect(url, 8, Duration::from_secs(5)).await.unwrap()
+}
+
+/// Each case becomes two tests: one for each database.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$case(std::sync::Arc::new(super::sqlite_in(folder.path()).await)).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                let cluster = super::postgres::shared();
+                let url = cluster.database().await;
+                super::$case(std::sync::Arc::new(super::postgres_at(&url).await)).await;
+            })*
+        }
+    };
+}
+
+on_both!(
+    an_event_comes_back_as_it_was,
+    an_event_id_is_stored_once_for_ever,
+    a_batch_is_stored_whole_or_not_at_all,
+    concurrent_writers_lose_and_double_nothing,
+    a_reader_never_skips_an_event_of_a_slow_writer,
+    users_and_items_exist_when_first_seen,
+    item_changes_are_applied_in_order,
+    a_price_change_is_in_the_ledger,
+    pricing_moves_the_price_in_force_alone,
+    past_prices_are_written_once,
+    prices_are_paged_by_whole_items,
+    competitor_prices_are_stored_once,
+    users_are_replaced_and_found,
+    an_erased_user_leaves_a_receipt_and_nothing_else,
+    runs_come_newest_first,
+    a_lease_has_one_holder,
+    totals_count_everything,
+);
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names = |folder: &str| {
+        let files = std::fs::read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(!names("migrations/sqlite").is_empty());
+    assert_eq!(names("migrations/postgres"), names("migrations/sqlite"));
+}
+
+fn item(id: &str) -> ItemId {
+    ItemId::new(id).unwrap()
+}
+
+fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn view(shopper: &str, of: &str, event_id: Option<&str>) -> Event {
+    Event {
+        event_id: event_id.map(str::to_owned),
+        kind: EventKind::View,
+        user: Some(user(shopper)),
+        session: None,
+        item: Some(item(of)),
+        occurred_at: T0,
+        quantity: 1,
+        price: None,
+        order: None,
+        value: None,
+        context: EventContext::default(),
+    }
+}
+
+async fn append(store: &dyn Store, events: &[Event]) -> Vec<Option<Sequence>> {
+    store.append_events(events, T0, &NothingKnown).await.unwrap()
+}
+
+async fn all_events(store: &dyn Store) -> Vec<Event> {
+    let events = store.events_after(Sequence(0), 100_000).await.unwrap();
+    assert!(events.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
+    events.into_iter().map(|recorded| recorded.event).collect()
+}
+
+async fn an_event_comes_back_as_it_was(store: Arc<dyn Store>) {
+    let full = Event {
+        event_id: Some("e/1 ☕ \"quoted\" \\".into()),
+        kind: EventKind::Rating,
+        user: Some(user("ümläut, {}")),
+        session: Some(SessionId::new("s'1").unwrap()),
+        item: Some(item("a/b")),
+        occurred_at: Timestamp(-5),
+        quantity: 4_000_000_000,
+        price: Some(Cents(-1_299)),
+        order: Some("o,7".into()),
+        value: Some(4.1),
+        context: EventContext {
+            recommendation: Some("r".into()),
+            scenario: Some("home".into()),
+            channel: Some("web".into()),
+            campaign: Some("spring".into()),
+            properties: serde_json::from_str(r#"{"a": [1, null, "\u0000x"]}"#).unwrap(),
+        },
+    };
+    let mut search = view("u", "i", None);
+    (search.kind, search.item) = (EventKind::Search, None);
+    let sequences = append(&*store, &[full.clone(), search.clone()]).await;
+    assert!(sequences[0].is_some() && sequences[0] < sequences[1]);
+    assert_eq!(all_events(&*store).await, [full, search]);
+    assert_eq!(store.last_sequence().await.unwrap(), sequences[1].unwrap());
+    assert_eq!(store.events_after(sequences[0].unwrap(), 9).await.unwrap().len(), 1);
+    assert_eq!(store.events_after(Sequence(0), 1).await.unwrap().len(), 1);
+    assert_eq!(append(&*store, &[]).await, []);
+}
+
+async fn an_event_id_is_stored_once_for_ever(store: Arc<dyn Store>) {
+    let first = append(&*store, &[view("u", "a", Some("x")), view("u", "b", Some("x"))]).await;
+    assert!(first[0].is_some() && first[1].is_none(), "the first in the batch counts");
+    let again = append(&*store, &[view("u", "c", Some("x")), view("u", "d", None)]).await;
+    assert!(again[0].is_none() && again[1].is_some());
+    assert_eq!(all_events(&*store).await, [view("u", "a", Some("x")), view("u", "d", None)]);
+}
+
+async fn a_batch_is_stored_whole_or_not_at_all(store: Arc<dyn Store>) {
+    let dropped = {
+        let store = store.clone();
+        let events: Vec<Event> = (0..2_000).map(|n| view(&n.to_string(), "i", None)).collect();
+        async move { append(&*store, &events).await }
+    };
+    // A caller that goes away in the middle leaves all or nothing behind.
+    let _gone = tokio::time::timeout(Duration::from_millis(3), dropped).await;
+    append(&*store, &[view("last", "i", None)]).await;
+    let n = all_events(&*store).await.len();
+    assert!(n == 1 || n == 2_001, "{n} events are there");
+}
+
+async fn concurrent_writers_lose_and_double_nothing(store: Arc<dyn Store>) {
+    let writers = (0..8).map(|writer: u32| {
+        let store = store.clone();
+        async move {
+            for round in 0..10 {
+                let own = format!("{writer}-{round}");
+                // Shared ids in opposite orders: writers that wait in a circle would fail here.
+                let mut batch: Vec<Event> = (0..20)
+                    .map(|n| {
+                        view(&format!("u{n}"), &format!("i{n}"), Some(&format!("r{round}-{n}")))
+                    })
+                    .chain([view(&own, &own, Some(&own))])
+                    .collect();
+                if writer.is_multiple_of(2) {
+                    batch.reverse();
+                }
+                append(&*store, &batch).await;
+            }
+        }
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in writers {
+        tasks.spawn(writer);
+    }
+    tasks.join_all().await;
+    let mut ids: Vec<String> =
+        all_events(&*store).await.into_iter().filter_map(|event| event.event_id).collect();
+    assert_eq!(ids.len(), 10 * 20 + 8 * 10);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 280, "an event is there twice");
+}
+
+async fn a_reader_never_skips_an_event_of_a_slow_writer(store: Arc<dyn Store>) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..6 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            for n in 0..25 {
+                let size = if writer == 0 { 400 } else { 1 };
+                let batch: Vec<Event> = (0..size)
+                    .map(|e| view(&format!("w{writer}"), &format!("{n}-{e}"), None))
+                    .collect();
+                append(&*store, &batch).await;
+            }
+        });
+    }
+    let (mut seen, mut after) = (0, Sequence(0));
+    let total = 25 * 400 + 5 * 25;
+    let read = async {
+        while seen < total {
+            let page = store.events_after(after, 300).await.unwrap();
+            seen += page.len();
+            after = page.last().map_or(after, |event| event.sequence);
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), read).await.expect("an event was skipped");
+    tasks.join_all().await;
+    assert_eq!(seen, total);
+}
+
+async fn users_and_items_exist_when_first_seen(store: Arc<dyn Store>) {
+    append(&*store, &[view("u", "mug", None)]).await;
+    assert_eq!(store.user(&user("u")).await.unwrap().unwrap().first_seen_at, T0);
+    let mug = store.item(&item("mug")).await.unwrap().unwrap();
+    assert_eq!((mug.fields, mug.price_in_force), (ItemFields::default(), None));
+    assert_eq!(store.item(&item("cup")).await.unwrap(), None);
+    assert_eq!(store.user(&user("v")).await.unwrap(), None);
+}
+
+fn priced(price: i64) -> ItemChange {
+    ItemChange::Merge(Box::new(ItemPatch {
+        price: Patch::Set(Cents(price)),
+        ..ItemPatch::default()
+    }))
+}
+
+async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
+    let fields = ItemFields {
+        title: Some("Mug \"big\"".into()),
+        stock: Some(3),
+        attributes: serde_json::from_str(r#"{"colour": "red"}"#).unwrap(),
+        ..ItemFields::default()
+    };
+    let patch = ItemPatch { stock: Patch::Set(0), title: Patch::Clear, ..ItemPatch::default() };
+    let changes = [
+        (item("mug"), ItemChange::Replace(Box::new(fields.clone()))),
+        (item("cup"), ItemChange::Replace(Box::default())),
+        (item("mug"), ItemChange::Merge(Box::new(patch))),
+        (item("never"), ItemChange::Remove),
+    ];
+    let changed = store.change_items(&changes, T0).await.unwrap();
+    let ids: Vec<&str> = changed.iter().map(|item| item.item_id.as_str()).collect();
+    assert_eq!(ids, ["mug", "cup"]);
+    assert_eq!(changed[0].fields, ItemFields { title: None, stock: Some(0), ..fields });
+    let followed = store.items_after(0, 10).await.unwrap();
+    assert_eq!(followed.len(), 2);
+    let last = followed[1].revision;
+    assert!(store.items_after(last, 10).await.unwrap().is_empty());
+    let later = T0.plus_ms(5);
+    let removed = store.change_items(&[(item("cup"), ItemChange::Remove)], later).await.unwrap();
+    assert!(removed[0].removed && removed[0].updated_at == later);
+    assert_eq!(store.items_after(last, 10).await.unwrap(), removed);
+    assert_eq!(store.item(&item("cup")).await.unwrap().as_ref(), removed.first());
+    let back = store.change_items(&[(item("cup"), priced(5))], later).await.unwrap();
+    assert!(!back[0].removed);
+}
+
+async fn history(store: &dyn Store, of: &str) -> Vec<(i64, i64, Option<i64>, PriceReason)> {
+    let all = (Timestamp(i64::MIN / 2), Timestamp(i64::MAX / 2));
+    let entries = store.price_history(&item(of), all.0, all.1, 100).await.unwrap();
+    let plain =
+        |e: PriceEntry| (e.price.0, e.from.since_ms(T0), e.to.map(|t| t.since_ms(T0)), e.reason);
+    entries.into_iter().map(plain).collect()
+}
+
+async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
+    let change = |price, ms| {
+        let store = store.clone();
+        async move { store.change_items(&[(item("mug"), price)], T0.plus_ms(ms)).await.unwrap() }
+    };
+    change(priced(1_000), 0).await;
+    let same = change(priced(1_000), 10).await;
+    assert_eq!(same[0].updated_at, T0, "nothing changed");
+    change(priced(900), 20).await;
+    let list = PriceReason::ListPrice;
+    assert_eq!(history(&*store, "mug").await, [(1_000, 0, Some(20), list), (900, 20, None, list)]);
+    // Twice within a millisecond: the last counts. A clock that went back does not tear a hole.
+    change(priced(800), 20).await;
+    change(priced(700), 15).await;
+    assert_eq!(history(&*store, "mug").await, [(1_000, 0, Some(20), list), (700, 20, None, list)]);
+    let none = ItemPatch { price: Patch::Clear, ..ItemPatch::default() };
+    change(ItemChange::Merge(Box::new(none)), 30).await;
+    assert_eq!(history(&*store, "mug").await.last(), Some(&(700, 20, Some(30), list)));
+    let window = (T0.plus_ms(20), T0.plus_ms(21));
+    let found = store.price_history(&item("mug"), window.0, window.1, 10).await.unwrap();
+    assert_eq!(found.len(), 1, "to is exclusive: {found:?}");
+    let newest = store.price_history(&item("mug"), T0, T0.plus_ms(99), 1).await.unwrap();
+    assert_eq!(newest[0].price, Cents(700));
+}
+
+async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
+    store.change_items(&[(item("mug"), priced(1_000))], T0).await.unwrap();
+    let move_to = |price, reason| {
+        [
+            NewPrice { item: item("mug"), price: Cents(price), reason },
+            NewPrice { item: item("unknown"), price: Cents(5), reason },
+        ]
+    };
+    let later = T0.plus_ms(10);
+    let moved = store.set_prices(&move_to(1_100, PriceReason::Demand), later).await.unwrap();
+    assert_eq!(moved.len(), 1);
+    assert_eq!(moved[0].price_in_force, Some(Cents(1_100)));
+    assert_eq!(moved[0].fields.price, Some(Cents(1_000)));
+    let again =
+        store.set_prices(&move_to(1_100, PriceReason::Demand), T0.plus_ms(20)).await.unwrap();
+    assert!(again.is_empty());
+    // A change of stock leaves the price in force alone.
+    let stock = ItemPatch { stock: Patch::Set(7), ..ItemPatch::default() };
+    let change = [(item("mug"), ItemChange::Merge(Box::new(stock)))];
+    let after = store.change_items(&change, T0.plus_ms(30)).await.unwrap();
+    assert_eq!(after[0].price_in_force, Some(Cents(1_100)));
+    assert_eq!(
+        history(&*store, "mug").await,
+        [(1_000, 0, Some(10), PriceReason::ListPrice), (1_100, 10, None, PriceReason::Demand)]
+    );
+}
+
+fn entry(of: &str, price: i64, from: i64, to: Option<i64>) -> PriceEntry {
+    PriceEntry {
+        item: item(of),
+        price: Cents(price),
+        from: T0.plus_ms(from),
+        to: to.map(|to| T0.plus_ms(to)),
+        reason: PriceReason::Imported,
+    }
+}
+
+async fn past_prices_are_written_once(store: Arc<dyn Store>) {
+    append(&*store, &[view("u", "a", None)]).await;
+    store.change_items(&[(item("b"), priced(50))], T0).await.unwrap();
+    let entries = [
+        entry("a", 10, 0, Some(5)),
+        entry("a", 12, 5, None),
+        entry("b", 1, -9, Some(0)),
+        entry("c", 3, 0, None),
+    ];
+    assert_eq!(store.backfill_prices(&entries).await.unwrap(), 3);
+    assert_eq!(store.backfill_prices(&entries).await.unwrap(), 0);
+    let a = store.item(&item("a")).await.unwrap().unwrap();
+    assert_eq!((a.fields.price, a.price_in_force), (Some(Cents(12)), Some(Cents(12))));
+    assert_eq!(store.item(&item("c")).await.unwrap().unwrap().price_in_force, Some(Cents(3)));
+    assert_eq!(history(&*store, "b").await.len(), 1);
+    store.change_items(&[(item("a"), priced(15))], T0.plus_ms(9)).await.unwrap();
+    let prices: Vec<i64> = history(&*store, "a").await.iter().map(|entry| entry.0).collect();
+    assert_eq!(prices, [10, 12, 15]);
+    let followed = store.items_after(0, 10).await.unwrap();
+    assert_eq!(followed.len(), 3, "a backfill is seen by followers");
+}
+
+async fn prices_are_paged_by_whole_items(store: Arc<dyn Store>) {
+    let entries: Vec<PriceEntry> = ["a", "b", "c"]
+        .into_iter()
+        .flat_map(|of| {
+            [entry(of, 1, 0, Some(5)), entry(of, 2, 5, Some(10)), entry(of, 3, 10, None)]
+        })
+        .collect();
+    store.backfill_prices(&entries).await.unwrap();
+    let page = store.prices_since(T0, None, 4).await.unwrap();
+    assert_eq!(page, entries[..6], "item b is not cut in the middle");
+    let rest = store.prices_since(T0, Some(&item("b")), 4).await.unwrap();
+    assert_eq!(rest, entries[6..]);
+    let late = store.prices_since(T0.plus_ms(5), None, 100).await.unwrap();
+    assert_eq!(late.len(), 6, "an entry that ended at the start is over");
+}
+
+async fn competitor_prices_are_stored_once(store: Arc<dyn Store>) {
+    let seen = |ms| CompetitorPrice {
+        item: item("mug"),
+        competitor: "other shop".into(),
+        price: Cents(9),
+        observed_at: T0.plus_ms(ms),
+    };
+    assert_eq!(store.append_competitor_prices(&[seen(0), seen(1), seen(0)]).await.unwrap(), 2);
+    assert_eq!(store.append_competitor_prices(&[seen(1), seen(2)]).await.unwrap(), 1);
+}
+
+async fn users_are_replaced_and_found(store: Arc<dyn Store>) {
+    let attributes = |json: &str| serde_json::from_str(json).unwrap();
+    let users = [
+        (user("b"), attributes(r#"{"age": 3}"#)),
+        (user("a"), attributes("{}")),
+        (user("b"), attributes(r#"{"city": "Köln"}"#)),
+    ];
+    let saved = store.save_users(&users, T0).await.unwrap();
+    assert_eq!(saved.iter().map(|u| u.user_id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    let b = store.user(&user("b")).await.unwrap().unwrap();
+    assert_eq!(b.attributes, users[2].1);
+    let again = store.save_users(&users[..1], T0.plus_ms(9)).await.unwrap();
+    assert_eq!((again[0].first_seen_at, again[0].updated_at), (T0, T0.plus_ms(9)));
+}
+
+async fn an_erased_user_leaves_a_receipt_and_nothing_else(store: Arc<dyn Store>) {
+    append(&*store, &[view("u", "a", None), view("v", "a", None), view("u", "b", None)]).await;
+    assert_eq!(store.user_events(&user("u"), Sequence(0), 10).await.unwrap().len(), 2);
+    let receipt = store.erase_user(&user("u"), T0).await.unwrap();
+    assert_eq!((receipt.events_erased, receipt.user_hash.clone()), (2, user_hash(&user("u"))));
+    assert_eq!(store.user(&user("u")).await.unwrap(), None);
+    assert!(store.user_events(&user("u"), Sequence(0), 10).await.unwrap().is_empty());
+    assert_eq!(all_events(&*store).await, [view("v", "a", None)]);
+    assert_eq!(store.erasures_after(0, 10).await.unwrap(), std::slice::from_ref(&receipt));
+    assert!(store.erasures_after(receipt.sequence, 10).await.unwrap().is_empty());
+    let last = append(&*store, &[view("w", "a", None)]).await[0];
+    assert!(last > Some(Sequence(3)), "numbers of erased events are not given out again");
+}
+
+async fn runs_come_newest_first(store: Arc<dyn Store>) {
+    let run = |outcome, version| ModelRun {
+        started_at: T0,
+        finished_at: T0.plus_ms(7),
+        outcome,
+        reason: "because".into(),
+        version,
+        report: serde_json::json!({"lift": 1.5}),
+    };
+    let (first, second) = (run(RunOutcome::Published, Some(1)), run(RunOutcome::Failed, None));
+    store.record_run(&first).await.unwrap();
+    store.record_run(&second).await.unwrap();
+    assert_eq!(store.runs(10).await.unwrap(), [second.clone(), first]);
+    assert_eq!(store.runs(1).await.unwrap(), [second]);
+}
+
+async fn a_lease_has_one_holder(store: Arc<dyn Store>) {
+    let take = |holder: &'static str, now, until| {
+        let store = store.clone();
+        async move {
+            store.take_lease("train", holder, T0.plus_ms(now), T0.plus_ms(until)).await.unwrap()
+        }
+    };
+    assert!(take("a", 0, 10).await);
+    assert!(!take("b", 5, 15).await);
+    assert!(take("a", 5, 20).await, "the holder renews");
+    assert!(take("b", 20, 30).await, "it has run out");
+    store.release_lease("train", "a").await.unwrap();
+    assert!(!take("a", 21, 40).await, "only the holder gives it back");
+    store.release_lease("train", "b").await.unwrap();
+    assert!(take("a", 21, 40).await);
+}
+
+async fn totals_count_everything(store: Arc<dyn Store>) {
+    let mut bought = view("u", "a", None);
+    bought.kind = EventKind::Purchase;
+    append(&*store, &[view("u", "a", None), view("v", "b", None), bought]).await;
+    store
+        .change_items(&[(item("a"), priced(5)), (item("b"), ItemChange::Remove)], T0)
+        .await
+        .unwrap();
+    let totals = store.totals().await.unwrap();
+    assert_eq!(totals.events, [(EventKind::View, 2), (EventKind::Purchase, 1)]);
+    assert_eq!((totals.items, totals.users, totals.prices), (1, 2, 1));
+}
+
+#[tokio::test]
+async fn a_reopened_store_has_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    append(&sqlite_in(folder.path()).await, &[view("u", "a", Some("1"))]).await;
+    let again = sqlite_in(folder.path()).await;
+    assert_eq!(append(&again, &[view("u", "a", Some("1"))]).await, [None]);
+    let url = postgres::shared();
+    let url = url.database().await;
+    append(&postgres_at(&url).await, &[view("u", "a", Some("1"))]).await;
+    assert_eq!(append(&postgres_at(&url).await, &[view("u", "a", Some("1"))]).await, [None]);
+}
+
+#[tokio::test]
+async fn a_stopped_postgres_is_unavailable_and_comes_back() {
+    let cluster = postgres::Cluster::start(false);
+    let url = cluster.database().await;
+    let store = PostgresStore::connect(&url, 4, Duration::from_millis(500)).await.unwrap();
+    append(&store, &[view("u", "a", None)]).await;
+    cluster.stop();
+    let error = store.append_events(&[view("u", "a", None)], T0, &NothingKnown).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    assert!(store.ping().await.unwrap_err().is_unavailable());
+    cluster.resume();
+    append(&store, &[view("u", "b", None)]).await;
+    assert_eq!(all_events(&store).await.len(), 2);
+}
