@@ -3,9 +3,11 @@
 //!
 //! Rooms: [`domain`] (the words of a shop) ← [`learn`] (what is fitted from data) ← [`record`] (how
 //! facts come in and stay), [`live`] (what happened lately), [`config`], [`lifecycle`],
-//! [`telemetry`]. `tests/it/architecture.rs` keeps the arrows.
+//! [`telemetry`]; beside them [`decide`] (pure answers from what was learned and what is known now).
+//! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod config;
+pub mod decide;
 pub mod domain;
 pub mod learn;
 pub mod lifecycle;

@@ -8,6 +8,7 @@ use std::{
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("learn", &["domain"]),
+    ("decide", &["domain", "learn"]),
     ("config", &["domain"]),
     ("lifecycle", &[]),
     ("telemetry", &["config", "domain"]),

@@ -4,5 +4,6 @@
 
 mod architecture;
 mod model_contract;
+mod pricing;
 mod store_contract;
 mod support;

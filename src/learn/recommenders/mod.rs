@@ -70,7 +70,7 @@ pub enum FitError {
 }
 
 /// Refuses a parameter that does not keep its rule.
-fn check(
+pub(crate) fn check(
     fits: bool,
     parameter: &'static str,
     rule: &'static str,
