@@ -1,6 +1,6 @@
-//! Pure answers from what was learned and what is known now: [`price`] says what an item costs.
+//! Pure answers from a snapshot, the live view and a request: what to show, at what price.
 //!
-//! Nothing here reads a clock, waits, or keeps state: the same question about the same state has the
-//! same answer, so every answer can be replayed.
+//! No runtime, no store, no clock: what they need is handed in. Start with [`recommend`].
 
 pub mod price;
+pub mod recommend;

@@ -1,9 +1,13 @@
-//! Everything that is fitted from data: [`dataset`] holds sparse matrices, [`recommenders`] the
-//! contract of the models fitted on them, [`demand`] how each item sells against what was expected.
-//! Pure: no I/O, no clock, no runtime.
+//! Everything that is fitted from data.
+//!
+//! [`dataset`] turns events into sparse matrices, [`recommenders`] are fitted on those, [`evaluation`]
+//! measures them, [`demand`] estimates how fast things sell. All of it is pure: no I/O, no clock, no
+//! runtime. [`pipeline`] says what a training run does; only [`trainer`], which says when, has effects.
 
 pub mod dataset;
 pub mod demand;
 pub mod evaluation;
 pub mod linalg;
+pub mod pipeline;
 pub mod recommenders;
+pub mod trainer;

@@ -119,8 +119,14 @@ fn follow_price(before: &Entry, item: &Item) -> Arc<[PriceEntry]> {
     }
     trail.retain(|e| e.to.is_none_or(|to| to > e.from));
     if let Some(price) = item.price_in_force {
-        let moved = item.fields.price != Some(price);
-        let reason = if moved { PriceReason::Demand } else { PriceReason::ListPrice };
+        // The ledger knows the reason; here it follows from who moved what.
+        let reason = if item.fields.price != before.item.fields.price {
+            PriceReason::ListPrice
+        } else if item.fields.price == Some(price) {
+            PriceReason::BackToList
+        } else {
+            PriceReason::Demand
+        };
         trail.push(PriceEntry { item: item.item_id.clone(), price, from: at, to: None, reason });
     }
     trail.into()

@@ -4,7 +4,10 @@ use crate::domain::{Event, EventKind, ItemId, Sequence, ShopperId, Timestamp, Us
 use quick_cache::sync::Cache;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 /// One recent event, as far as a list cares.
@@ -32,6 +35,7 @@ pub struct Shoppers {
     latest: Mutex<VecDeque<LiveEvent>>,
     events_max: usize,
     writing: Mutex<()>,
+    last: AtomicI64,
 }
 
 impl Shoppers {
@@ -43,6 +47,7 @@ impl Shoppers {
             latest: Mutex::default(),
             events_max,
             writing: Mutex::default(),
+            last: AtomicI64::new(0),
         }
     }
 
@@ -74,12 +79,17 @@ impl Shoppers {
         if latest.len() > LATEST_MAX {
             latest.pop_front();
         }
+        self.last.fetch_max(sequence.0, Ordering::AcqRel);
     }
 
-    /// A shopper's recent events with a sequence above `after`, in order of time.
-    pub fn since(&self, shopper: &ShopperId, after: Sequence) -> Vec<LiveEvent> {
-        let recent = self.recent.get(shopper).unwrap_or_default();
-        recent.iter().filter(|event| event.sequence > after).cloned().collect()
+    /// A shopper's recent events, in order of time.
+    pub fn recent(&self, shopper: &ShopperId) -> Arc<[LiveEvent]> {
+        self.recent.get(shopper).unwrap_or_default()
+    }
+
+    /// The newest event in memory, 0 if there is none.
+    pub fn last_sequence(&self) -> Sequence {
+        Sequence(self.last.load(Ordering::Acquire))
     }
 
     /// The latest events of everybody with a sequence above `after`, at most ten thousand.

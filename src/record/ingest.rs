@@ -40,7 +40,7 @@ pub trait Committed: Send + Sync {
 
 struct Batch {
     events: Vec<Event>,
-    reply: oneshot::Sender<Result<Vec<Option<Sequence>>, IngestError>>,
+    reply: Reply,
 }
 
 /// The door: cheap to clone, used by every handler.
@@ -129,56 +129,90 @@ impl Committer {
         }
     }
 
+    /// Writes a group in one transaction. Should the database refuse it for another reason than being
+    /// away, each batch is written on its own, so that one cannot spoil its neighbours.
     async fn commit(&self, group: Vec<Batch>, n: usize) {
         let sizes: Vec<usize> = group.iter().map(|batch| batch.events.len()).collect();
-        let (events, replies): (Vec<Vec<Event>>, Vec<_>) =
+        let (batches, replies): (Vec<Vec<Event>>, Vec<Reply>) =
             group.into_iter().map(|batch| (batch.events, batch.reply)).unzip();
-        let events: Vec<Event> = events.into_iter().flatten().collect();
-        let begun = Instant::now();
-        let stored = self.append(&events).await;
-        self.metrics.commit_duration.observe(begun.elapsed().as_secs_f64());
-        self.metrics.commit_events.observe(n as f64);
-        self.metrics.store_up.set(i64::from(!matches!(&stored, Err(e) if e.is_unavailable())));
-        self.waiting.fetch_sub(n, Ordering::AcqRel);
-        self.metrics.ingest_queue.dec_by(n as i64);
-        match stored {
+        let mut events: Vec<Event> = batches.into_iter().flatten().collect();
+        match self.append(&events).await {
             Ok(sequences) => {
-                let mut fresh: Vec<(Sequence, Event)> = events
-                    .into_iter()
-                    .zip(&sequences)
-                    .filter_map(|(event, sequence)| Some(((*sequence)?, event)))
-                    .collect();
-                fresh.sort_by_key(|(sequence, _)| *sequence);
-                self.listener.committed(&fresh);
+                self.tell(events, &sequences);
+                self.leave(n);
                 let mut rest = sequences.as_slice();
                 for (size, reply) in sizes.into_iter().zip(replies) {
                     let (mine, others) = rest.split_at(size.min(rest.len()));
                     rest = others;
-                    // The client may have gone; its events are safe all the same.
-                    let _gone = reply.send(Ok(mine.to_vec()));
+                    answer(reply, Ok(mine.to_vec()));
                 }
             }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    events = n,
-                    "commit failed"
-                );
+            Err(error) if error.is_unavailable() || sizes.len() == 1 => {
+                self.leave(n);
                 let error = Arc::new(error);
                 for reply in replies {
-                    let _gone = reply.send(Err(IngestError::Store(error.clone())));
+                    answer(reply, Err(IngestError::Store(error.clone())));
+                }
+            }
+            Err(_) => {
+                for (size, reply) in sizes.into_iter().zip(replies) {
+                    let others = events.split_off(size);
+                    let mine = std::mem::replace(&mut events, others);
+                    let stored = self.append(&mine).await;
+                    if let Ok(sequences) = &stored {
+                        self.tell(mine, sequences);
+                    }
+                    self.leave(size);
+                    answer(reply, stored.map_err(|error| IngestError::Store(Arc::new(error))));
                 }
             }
         }
     }
 
+    /// Tells the live view what is new, before anybody is answered.
+    fn tell(&self, events: Vec<Event>, sequences: &[Option<Sequence>]) {
+        let mut fresh: Vec<(Sequence, Event)> = events
+            .into_iter()
+            .zip(sequences)
+            .filter_map(|(event, sequence)| Some(((*sequence)?, event)))
+            .collect();
+        fresh.sort_by_key(|(sequence, _)| *sequence);
+        self.listener.committed(&fresh);
+    }
+
+    /// Gives the queue back its room.
+    fn leave(&self, n: usize) {
+        self.waiting.fetch_sub(n, Ordering::AcqRel);
+        self.metrics.ingest_queue.dec_by(n as i64);
+    }
+
     async fn append(&self, events: &[Event]) -> Result<Vec<Option<Sequence>>, StoreError> {
         /// A connection that hangs must not hold every writer for ever.
         const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+        let begun = Instant::now();
         let append = self.store.append_events(events, self.clock.now(), &*self.known);
-        match tokio::time::timeout(COMMIT_TIMEOUT, append).await {
+        let stored = match tokio::time::timeout(COMMIT_TIMEOUT, append).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        };
+        self.metrics.commit_duration.observe(begun.elapsed().as_secs_f64());
+        self.metrics.commit_events.observe(events.len() as f64);
+        let is_down = stored.as_ref().is_err_and(StoreError::is_unavailable);
+        self.metrics.store_up.set(i64::from(!is_down));
+        if let Err(error) = &stored {
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                events = events.len(),
+                "commit failed"
+            );
         }
+        stored
     }
+}
+
+type Reply = oneshot::Sender<Result<Vec<Option<Sequence>>, IngestError>>;
+
+fn answer(reply: Reply, stored: Result<Vec<Option<Sequence>>, IngestError>) {
+    // The client may have gone; its events are safe all the same.
+    let _gone = reply.send(stored);
 }

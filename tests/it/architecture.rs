@@ -5,36 +5,119 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Who may use whom. A room inside a room is listed by its path and is not part of the outer one.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("learn", &["domain"]),
-    ("decide", &["domain", "learn"]),
+    ("snapshot", &["domain", "learn"]),
+    ("decide", &["domain", "learn", "snapshot"]),
     ("config", &["domain"]),
     ("lifecycle", &[]),
     ("telemetry", &["config", "domain"]),
     ("record", &["domain", "telemetry"]),
     ("live", &["domain", "record", "telemetry"]),
+    ("learn/trainer", &["domain", "learn", "live", "record", "snapshot", "telemetry"]),
+    ("rounds", &["decide", "domain", "live", "record", "snapshot", "telemetry"]),
+    ("api", &["config", "decide", "domain", "learn", "live", "record", "snapshot", "telemetry"]),
+    (
+        "app",
+        &[
+            "api",
+            "config",
+            "decide",
+            "domain",
+            "learn",
+            "lifecycle",
+            "live",
+            "record",
+            "rounds",
+            "snapshot",
+            "telemetry",
+        ],
+    ),
+    ("cli", &["app", "config", "domain", "record", "telemetry"]),
+    ("main", &[]),
 ];
+
+/// Rooms that answer from their arguments alone.
+const PURE: &[&str] = &["domain", "learn", "snapshot", "decide"];
 
 #[test]
 fn rooms_use_only_their_neighbours() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (room, may_use) in MAY_USE {
-        let files = files_of(&src, room);
-        assert!(!files.is_empty(), "room `{room}` is gone");
-        for file in files {
-            let text = fs::read_to_string(&file).unwrap();
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-            let code: String = code.collect();
+        for (file, code) in code_of(room) {
+            let outer = room.split('/').next().unwrap();
             for used in rooms_used(&code) {
                 assert!(
-                    used == *room || may_use.contains(&used.as_str()),
+                    used == outer || may_use.contains(&used.as_str()),
                     "{} uses `{used}`, which `{room}` may not",
                     file.display(),
                 );
             }
         }
     }
+}
+
+#[test]
+fn every_room_is_on_the_list() {
+    for entry in fs::read_dir(src()).unwrap() {
+        let path = entry.unwrap().path();
+        let room = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let is_listed = MAY_USE.iter().any(|(listed, _)| *listed == room);
+        assert!(is_listed || room == "lib", "`{room}` is not on the list");
+    }
+}
+
+#[test]
+fn pure_rooms_know_no_runtime_database_or_clock() {
+    for room in PURE {
+        for (file, code) in code_of(room) {
+            for word in ["tokio", "axum", "sqlx", "std::env", "Instant::now", "SystemTime"] {
+                let timed = *room == "learn" && word == "Instant::now";
+                assert!(timed || !code.contains(word), "{} names {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_store_contains_sql() {
+    for (room, _) in MAY_USE {
+        for (file, code) in code_of(room) {
+            if !file.starts_with(src().join("record/store")) {
+                let found = ["select ", "insert into ", "delete from "]
+                    .iter()
+                    .find(|sql| code.contains(&format!("\"{sql}")));
+                assert_eq!(found, None, "{}", file.display());
+            }
+        }
+    }
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The files of a room with their code, comments left out; rooms inside it left out, too.
+fn code_of(room: &str) -> Vec<(PathBuf, String)> {
+    let src = src();
+    let inner = MAY_USE
+        .iter()
+        .map(|(other, _)| *other)
+        .filter(|other| other.strip_prefix(room).is_some_and(|rest| rest.starts_with('/')));
+    let inner: Vec<PathBuf> = inner.flat_map(|other| files_of(&src, other)).collect();
+    let files: Vec<PathBuf> =
+        files_of(&src, room).into_iter().filter(|file| !inner.contains(file)).collect();
+    assert!(!files.is_empty(), "room `{room}` is gone");
+    files
+        .into_iter()
+        .map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = code.collect::<Vec<_>>().join("\n");
+            (file, code)
+        })
+        .collect()
 }
 
 #[test]

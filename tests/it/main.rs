@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail, and helpers of tests are tests")]
 
 mod architecture;
+mod import;
 mod model_contract;
 mod pricing;
 mod store_contract;

@@ -82,12 +82,17 @@ impl EventLog {
         self.sorted = false;
     }
 
-    /// Brings the events into order and drops those before `from` and the oldest beyond `max`.
-    pub fn settle(&mut self, from: Timestamp, max: usize) {
+    /// Brings the events into order and drops those more than `window_ms` older than the newest, and
+    /// the oldest beyond `max`.
+    ///
+    /// The window ends with the data, not with the present hour: a shop that imports its past, or
+    /// comes back after a pause, still has something to learn from.
+    pub fn settle(&mut self, window_ms: i64, max: usize) {
         if !self.sorted {
             self.acts.sort_by_key(|act| (act.at, act.sequence));
             self.sorted = true;
         }
+        let from = self.acts.last().map_or(Timestamp::default(), |act| act.at.plus_ms(-window_ms));
         let old = self.acts.partition_point(|act| act.at < from);
         let surplus = self.acts.len().saturating_sub(max);
         self.acts.drain(..old.max(surplus));

@@ -1,0 +1,119 @@
+//! Extractors whose rejections are problem documents.
+
+use super::{error::ApiError, state::ApiState};
+use crate::domain::{IdError, ItemId, UserId};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+/// Parts of the path.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0)).map_err(|error| ApiError::Malformed(error.body_text()))
+    }
+}
+
+/// The query string; unknown parameters are refused where the type says so.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
+        query.map(|query| Self(query.0)).map_err(|error| ApiError::Malformed(error.body_text()))
+    }
+}
+
+/// A body of JSON or NDJSON within the size limit, not parsed yet.
+pub struct Body {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Whether each line is a document of its own.
+    pub is_ndjson: bool,
+}
+
+impl FromRequest<ApiState> for Body {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, ApiError> {
+        let media = request.headers().get(header::CONTENT_TYPE);
+        let media = media.map_or(Ok("application/json"), |value| value.to_str());
+        let media = media.map_err(|_| ApiError::UnsupportedMediaType)?;
+        let is_ndjson = match media.split(';').next().unwrap_or_default().trim() {
+            "application/json" => false,
+            "application/x-ndjson" | "application/jsonl" => true,
+            _ => return Err(ApiError::UnsupportedMediaType),
+        };
+        let limit = state.config.server.body_bytes_max;
+        let bytes = Bytes::from_request(request, state).await.map_err(|error| match error {
+            BytesRejection::FailedToBufferBody(error)
+                if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE =>
+            {
+                ApiError::TooLarge(limit)
+            }
+            error => ApiError::Malformed(error.body_text()),
+        })?;
+        Ok(Self { bytes, is_ndjson })
+    }
+}
+
+impl Body {
+    /// The one JSON document in the body.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&self.bytes))
+            .map_err(|error| {
+                let pointer = pointer_of(error.path());
+                let cause = error.into_inner();
+                if cause.is_data() {
+                    let errors =
+                        vec![super::error::FieldError { pointer, detail: cause.to_string() }];
+                    ApiError::Invalid {
+                        detail: "the body does not have the form that is asked for".into(),
+                        errors,
+                    }
+                } else {
+                    ApiError::Malformed(format!("the body is not JSON: {cause}"))
+                }
+            })
+    }
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{key}"),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+fn id<T>(what: &'static str, made: Result<T, IdError>) -> Result<T, ApiError> {
+    made.map_err(|error| ApiError::Invalid {
+        detail: format!("the {what} id {error}"),
+        errors: Vec::new(),
+    })
+}
+
+/// An item's id from a path or query.
+pub fn item_id(text: &str) -> Result<ItemId, ApiError> {
+    id("item", ItemId::new(text))
+}
+
+/// A user's id from a path or query.
+pub fn user_id(text: &str) -> Result<UserId, ApiError> {
+    id("user", UserId::new(text))
+}
+
+/// A session's id from a query.
+pub fn session_id(text: &str) -> Result<crate::domain::SessionId, ApiError> {
+    id("session", crate::domain::SessionId::new(text))
+}

@@ -1,0 +1,21 @@
+//! HTTP: every route in [`mod@router`], one file per resource with its request and response types.
+//!
+//! Only types of this room are (de)serialised for clients. Handlers read one snapshot and pass it
+//! down; they never fit, never write SQL. Nobody but `app` imports this room.
+
+pub mod auth;
+pub mod catalogue;
+pub mod error;
+pub mod events;
+pub mod extract;
+pub mod middleware;
+pub mod operator;
+pub mod people;
+pub mod prices;
+pub mod recommendations;
+pub mod router;
+pub mod shelves;
+pub mod state;
+
+pub use router::router;
+pub use state::ApiState;

@@ -1,0 +1,290 @@
+//! Health, metrics, status, models.
+
+use super::{
+    error::{ApiError, Problem},
+    state::ApiState,
+};
+use crate::domain::{ModelRun, RunOutcome, Timestamp};
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Runs shown.
+const RUNS_MAX: u32 = 20;
+
+/// Whether the service can answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthAnswer {
+    /// `ok` or `degraded`.
+    status: &'static str,
+    /// What is missing, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+/// The process runs. No I/O.
+#[utoipa::path(get, path = "/health/live", tag = "operator", responses((status = 200, body = HealthAnswer)))]
+pub async fn live() -> Json<HealthAnswer> {
+    Json(HealthAnswer { status: "ok", detail: None })
+}
+
+/// A snapshot (an empty one for a new shop) is served, and the database answers or is degraded.
+#[utoipa::path(get, path = "/health/ready", tag = "operator", responses((status = 200, body = HealthAnswer)))]
+pub async fn ready(State(state): State<ApiState>) -> Json<HealthAnswer> {
+    let answers = state.store.ping().await.is_ok();
+    let detail =
+        (!answers).then_some("the database does not answer; lists and prices come from memory");
+    Json(HealthAnswer { status: if answers { "ok" } else { "degraded" }, detail })
+}
+
+/// Everything for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operator", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+pub async fn metrics(State(state): State<ApiState>) -> Result<impl IntoResponse, ApiError> {
+    state.metrics.live_shoppers.set(state.live.shoppers.len() as i64);
+    state.metrics.catalogue_items.set(state.live.catalogue.len() as i64);
+    let text = state.metrics.render().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], text))
+}
+
+/// A training run.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunAnswer {
+    /// When it began.
+    started_at: String,
+    /// When it ended.
+    finished_at: String,
+    /// `published`, `refused`, `skipped`, `failed` or `rolled_back`.
+    outcome: &'static str,
+    /// Why.
+    reason: String,
+    /// The snapshot that it published or went back to.
+    version: Option<u64>,
+    /// What was measured.
+    report: Value,
+}
+
+impl From<ModelRun> for RunAnswer {
+    fn from(run: ModelRun) -> Self {
+        Self {
+            started_at: run.started_at.to_string(),
+            finished_at: run.finished_at.to_string(),
+            outcome: run.outcome.name(),
+            reason: run.reason,
+            version: run.version,
+            report: run.report,
+        }
+    }
+}
+
+/// What is served, what could be, and what happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelsAnswer {
+    /// Version of the served snapshot; 0 = none yet.
+    served: u64,
+    /// When it was trained.
+    trained_at: Option<String>,
+    /// What is joined, with weights.
+    blend: Vec<BlendPart>,
+    /// What was measured when it was trained.
+    report: Value,
+    /// Versions on disk, rising; any of them can be rolled back to.
+    versions: Vec<u64>,
+    /// The latest runs, newest first.
+    runs: Vec<RunAnswer>,
+}
+
+/// A model's part in the served list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BlendPart {
+    /// Its name.
+    model: &'static str,
+    /// Its weight.
+    weight: f32,
+    /// Its memory.
+    bytes: usize,
+}
+
+/// Versions with their measured quality, and the history of training.
+#[utoipa::path(get, path = "/models", tag = "operator", responses((status = 200, body = ModelsAnswer)))]
+pub async fn models(State(state): State<ApiState>) -> Result<Json<ModelsAnswer>, ApiError> {
+    let snapshot = state.snapshots.current();
+    let bytes_of = |kind| {
+        let found = snapshot.models.iter().find(|model| model.kind() == kind);
+        found.map_or(0, crate::learn::recommenders::Recommender::n_bytes)
+    };
+    let blend = snapshot.blend.weights.iter();
+    let blend = blend.map(|&(kind, weight)| BlendPart {
+        model: kind.name(),
+        weight,
+        bytes: bytes_of(kind),
+    });
+    Ok(Json(ModelsAnswer {
+        served: snapshot.version,
+        trained_at: (snapshot.version > 0).then(|| snapshot.trained_at.to_string()),
+        blend: blend.collect(),
+        report: serde_json::from_str(&snapshot.report).unwrap_or_default(),
+        versions: state.folder.versions(),
+        runs: state.store.runs(RUNS_MAX).await?.into_iter().map(RunAnswer::from).collect(),
+    }))
+}
+
+/// Trains now; answers when the run has ended.
+#[utoipa::path(post, path = "/models/train", tag = "operator", responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
+pub async fn train(State(state): State<ApiState>) -> Result<Json<RunAnswer>, ApiError> {
+    let run = state.trainer.train().await;
+    let run = run.ok_or(ApiError::Conflict("too many training runs wait already".into()))?;
+    Ok(Json(run.into()))
+}
+
+/// Goes back to the version before the served one.
+#[utoipa::path(post, path = "/models/rollback", tag = "operator", responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
+pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, ApiError> {
+    let begun = state.clock.now();
+    let served = state.snapshots.current().version;
+    let earlier = state.folder.versions().into_iter().rev().find(|&version| version < served);
+    let version =
+        earlier.ok_or(ApiError::Conflict("there is no earlier version to go back to".into()))?;
+    let folder = state.folder.clone();
+    // Only a read and a pointer; short, but disk work does not belong on a worker thread.
+    let loaded = tokio::task::spawn_blocking(move || {
+        let snapshot = folder.load(version)?;
+        folder.point_to(version)?;
+        Ok::<_, crate::snapshot::file::SnapshotError>(snapshot)
+    });
+    let loaded = loaded.await.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let snapshot = loaded.map_err(|error| ApiError::Internal(super::error::error_chain(&error)))?;
+    state.metrics.snapshot_version.set(version as i64);
+    state.metrics.snapshot_timestamp.set(snapshot.trained_at.0 as f64 / 1e3);
+    state.snapshots.publish(snapshot.into());
+    let run = ModelRun {
+        started_at: begun,
+        finished_at: state.clock.now(),
+        outcome: RunOutcome::RolledBack,
+        reason: format!("an operator went back from version {served}"),
+        version: Some(version),
+        report: Value::Null,
+    };
+    state.store.record_run(&run).await?;
+    Ok(Json(run.into()))
+}
+
+/// The state of the service, for people and scripts.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusAnswer {
+    /// Running version.
+    version: &'static str,
+    /// When it started.
+    started_at: String,
+    /// Which database, and whether it answers.
+    database: DatabaseStatus,
+    /// What is stored.
+    data: Option<DataStatus>,
+    /// What waits and what is in memory.
+    memory: MemoryStatus,
+    /// What is served.
+    snapshot: SnapshotStatus,
+    /// The latest runs, newest first.
+    runs: Vec<RunAnswer>,
+}
+
+/// The database.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DatabaseStatus {
+    /// `sqlite` or `postgres`.
+    kind: &'static str,
+    /// Whether it answers.
+    up: bool,
+}
+
+/// What is stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DataStatus {
+    /// Events by type.
+    events: BTreeMap<&'static str, u64>,
+    /// Items.
+    items: u64,
+    /// Users.
+    users: u64,
+    /// Prices that are or were in force.
+    prices: u64,
+    /// Competitors' prices.
+    competitor_prices: u64,
+}
+
+/// What is in memory.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MemoryStatus {
+    /// Events that wait for a commit.
+    ingest_queue_events: i64,
+    /// Shoppers whose recent events are in memory.
+    live_shoppers: usize,
+    /// Items.
+    catalogue_items: usize,
+}
+
+/// What is served.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SnapshotStatus {
+    /// Its version; 0 = none yet.
+    version: u64,
+    /// How old it is.
+    age_seconds: Option<i64>,
+    /// The last event that it learned from.
+    watermark: i64,
+    /// Items and shoppers it knows.
+    items: usize,
+    /// Shoppers it knows.
+    shoppers: usize,
+    /// What lists still need, if they are not personal yet.
+    needs: Option<String>,
+}
+
+/// Data counts, what lists still need, ages, queues, last runs. Answers also without the database.
+#[utoipa::path(get, path = "/status", tag = "operator", responses((status = 200, body = StatusAnswer)))]
+pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAnswer>) {
+    let totals = state.store.totals().await.ok();
+    let runs = state.store.runs(5).await.unwrap_or_default();
+    let snapshot = state.snapshots.current();
+    let up = totals.is_some();
+    let n_events: u64 = totals.iter().flat_map(|t| &t.events).map(|(_, n)| n).sum();
+    let needs = (snapshot.version == 0).then(|| match n_events {
+        0 => "no events yet: POST /events".to_owned(),
+        n => format!("{n} events wait for the first training run: POST /models/train"),
+    });
+    let age = |at: Timestamp| state.clock.now().since_ms(at) / 1000;
+    let answer = StatusAnswer {
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: state.started_at.to_string(),
+        database: DatabaseStatus { kind: state.store.kind(), up },
+        data: totals.map(|totals| DataStatus {
+            events: totals.events.iter().map(|(kind, n)| (kind.name(), *n)).collect(),
+            items: totals.items,
+            users: totals.users,
+            prices: totals.prices,
+            competitor_prices: totals.competitor_prices,
+        }),
+        memory: MemoryStatus {
+            ingest_queue_events: state.metrics.ingest_queue.get(),
+            live_shoppers: state.live.shoppers.len(),
+            catalogue_items: state.live.catalogue.len(),
+        },
+        snapshot: SnapshotStatus {
+            version: snapshot.version,
+            age_seconds: (snapshot.version > 0).then(|| age(snapshot.trained_at)),
+            watermark: snapshot.watermark.0,
+            items: snapshot.items.len(),
+            shoppers: snapshot.shoppers.len(),
+            needs,
+        },
+        runs: runs.into_iter().map(RunAnswer::from).collect(),
+    };
+    (StatusCode::OK, Json(answer))
+}

@@ -1,0 +1,218 @@
+//! `GET /prices/{item}`, `POST /prices`, `GET /prices/{item}/history`.
+
+use super::{
+    error::{ApiError, FieldError, Problem},
+    extract::{Body, Path, Query, item_id},
+    state::{ApiState, Money},
+};
+use crate::{
+    decide::price::{Quote, quote},
+    domain::{Timestamp, time::SECOND_MS},
+    live::catalogue::Entry,
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Most items in one request for quotes.
+const QUOTES_MAX: usize = 500;
+/// Most entries of a price history in one answer.
+const HISTORY_MAX: u32 = 1_000;
+
+/// What an item costs now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PriceAnswer {
+    /// Its id.
+    item: String,
+    /// The price in force; null if the item has none.
+    price: Option<Money>,
+    /// The merchant's list price.
+    list_price: Option<Money>,
+    /// Names the quote.
+    quote_id: Option<String>,
+    /// Until when the quote holds.
+    valid_until: Option<String>,
+    /// Why this price.
+    reasons: Vec<PriceReasonAnswer>,
+    /// Between what the price may move.
+    bounds: Option<BoundsAnswer>,
+    /// Lowest price in force in the 30 days before now.
+    lowest_30d: Option<Money>,
+}
+
+/// One reason for a price.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PriceReasonAnswer {
+    /// For programs.
+    kind: String,
+    /// For people.
+    detail: String,
+}
+
+/// Between what a price may move.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BoundsAnswer {
+    /// Lowest.
+    low: Money,
+    /// Highest.
+    high: Money,
+}
+
+/// Items to quote.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PricesBody {
+    /// 1 to 500 item ids.
+    items: Vec<String>,
+}
+
+/// Quotes, in the order asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PricesAnswer {
+    /// One for each known item.
+    prices: Vec<PriceAnswer>,
+    /// Items that are not known.
+    unknown: Vec<String>,
+}
+
+/// Part of a price history.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// Only prices in force since then (RFC 3339).
+    from: Option<String>,
+    /// Only prices in force before then (RFC 3339).
+    to: Option<String>,
+}
+
+/// A price that was in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryEntry {
+    /// How much.
+    price: Money,
+    /// Since when.
+    from: String,
+    /// Until when; null = in force now.
+    to: Option<String>,
+    /// Why.
+    reason: &'static str,
+}
+
+/// A price history, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryAnswer {
+    /// Of what.
+    item: String,
+    /// At most the 1,000 newest.
+    prices: Vec<HistoryEntry>,
+}
+
+/// The quote for an item as it is now; `None` if it has no price.
+pub fn quote_of(state: &ApiState, entry: &Entry, now: Timestamp) -> Option<Quote> {
+    let ttl_ms = i64::from(state.config.pricing.quote_seconds) * SECOND_MS;
+    quote(&entry.item, &entry.trail, now, ttl_ms, &state.price_policy)
+}
+
+fn answer(state: &ApiState, entry: &Entry, now: Timestamp) -> PriceAnswer {
+    let item = entry.item.item_id.to_string();
+    let list_price = entry.item.fields.price.map(|price| state.money(price));
+    let Some(quote) = quote_of(state, entry, now) else {
+        return PriceAnswer {
+            item,
+            price: None,
+            list_price,
+            quote_id: None,
+            valid_until: None,
+            reasons: vec![PriceReasonAnswer {
+                kind: "no_list_price".into(),
+                detail: "the item has no price: PUT /items/{item} sets one".into(),
+            }],
+            bounds: None,
+            lowest_30d: None,
+        };
+    };
+    let reasons = quote.reasons.iter();
+    let reasons = reasons
+        .map(|note| PriceReasonAnswer { kind: note.kind().into(), detail: note.to_string() });
+    PriceAnswer {
+        item,
+        price: Some(state.money(quote.price)),
+        list_price,
+        quote_id: Some(quote.quote_id),
+        valid_until: Some(quote.valid_until.to_string()),
+        reasons: reasons.collect(),
+        bounds: quote
+            .bounds
+            .map(|b| BoundsAnswer { low: state.money(b.low), high: state.money(b.high) }),
+        lowest_30d: quote.lowest_30d.map(|price| state.money(price)),
+    }
+}
+
+/// A quote now.
+#[utoipa::path(get, path = "/prices/{item}", tag = "storefront", params(("item" = String, Path)),
+    responses((status = 200, body = PriceAnswer), (status = 404, body = Problem)))]
+pub async fn get_price(
+    State(state): State<ApiState>,
+    Path(item): Path<String>,
+) -> Result<Json<PriceAnswer>, ApiError> {
+    let item = item_id(&item)?;
+    let entry = state.live.catalogue.get(&item).filter(|entry| !entry.item.removed);
+    let entry = entry.ok_or(ApiError::NotFound { what: "item", id: item.to_string() })?;
+    Ok(Json(answer(&state, &entry, state.clock.now())))
+}
+
+/// Quotes for up to 500 items.
+#[utoipa::path(post, path = "/prices", tag = "storefront", request_body = PricesBody,
+    responses((status = 200, body = PricesAnswer), (status = 422, body = Problem)))]
+pub async fn post_prices(
+    State(state): State<ApiState>,
+    body: Body,
+) -> Result<Json<PricesAnswer>, ApiError> {
+    let body: PricesBody = body.json()?;
+    if !(1..=QUOTES_MAX).contains(&body.items.len()) {
+        let detail = format!("must name 1 to {QUOTES_MAX} items, not {}", body.items.len());
+        let errors = vec![FieldError { pointer: "/items".into(), detail: detail.clone() }];
+        return Err(ApiError::Invalid { detail, errors });
+    }
+    let now = state.clock.now();
+    let (mut prices, mut unknown) = (Vec::new(), Vec::new());
+    for id in body.items {
+        let item = item_id(&id)?;
+        match state.live.catalogue.get(&item).filter(|entry| !entry.item.removed) {
+            Some(entry) => prices.push(answer(&state, &entry, now)),
+            None => unknown.push(id),
+        }
+    }
+    Ok(Json(PricesAnswer { prices, unknown }))
+}
+
+/// Every price that was in force, with from, to and reason.
+#[utoipa::path(get, path = "/prices/{item}/history", tag = "storefront",
+    params(("item" = String, Path), HistoryQuery),
+    responses((status = 200, body = HistoryAnswer), (status = 404, body = Problem)))]
+pub async fn get_history(
+    State(state): State<ApiState>,
+    Path(item): Path<String>,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Json<HistoryAnswer>, ApiError> {
+    let item = item_id(&item)?;
+    if state.live.catalogue.get(&item).is_none() {
+        return Err(ApiError::NotFound { what: "item", id: item.to_string() });
+    }
+    let time = |text: Option<String>, other: Timestamp| match text {
+        None => Ok(other),
+        Some(text) => Timestamp::parse(&text)
+            .ok_or_else(|| ApiError::Malformed(format!("`{text}` is not an RFC 3339 time"))),
+    };
+    let from = time(query.from, Timestamp(i64::MIN / 2))?;
+    let to = time(query.to, Timestamp(i64::MAX / 2))?;
+    let entries = state.store.price_history(&item, from, to, HISTORY_MAX).await?;
+    let prices = entries.into_iter().map(|entry| HistoryEntry {
+        price: state.money(entry.price),
+        from: entry.from.to_string(),
+        to: entry.to.map(|to| to.to_string()),
+        reason: entry.reason.name(),
+    });
+    Ok(Json(HistoryAnswer { item: item.to_string(), prices: prices.collect() }))
+}

@@ -1,0 +1,74 @@
+//! Every route, with the scope of key that it needs.
+
+use super::{
+    auth::{Scope, require},
+    catalogue,
+    error::ApiError,
+    events, middleware, operator, people, prices, recommendations,
+    state::ApiState,
+};
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// What the OpenAPI document says about itself.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Shopkeeper",
+    description = "Records what shoppers do, learns from it in the background, and decides what to show and at what price."
+))]
+struct Document;
+
+/// The whole HTTP surface.
+pub fn router(state: ApiState) -> Router {
+    let storefront = OpenApiRouter::new()
+        .routes(routes!(recommendations::get_list))
+        .routes(routes!(recommendations::post_list))
+        .routes(routes!(prices::get_price))
+        .routes(routes!(prices::post_prices))
+        .routes(routes!(prices::get_history));
+    let events = OpenApiRouter::new()
+        .routes(routes!(events::post_events))
+        .routes(routes!(events::post_click))
+        .routes(routes!(events::post_purchase));
+    let ingest = OpenApiRouter::new()
+        .routes(routes!(
+            catalogue::put_item,
+            catalogue::patch_item,
+            catalogue::get_item,
+            catalogue::delete_item
+        ))
+        .routes(routes!(catalogue::post_items))
+        .routes(routes!(catalogue::post_competitor_prices));
+    let admin = OpenApiRouter::new()
+        .routes(routes!(people::put_user, people::get_user, people::delete_user))
+        .routes(routes!(people::export_user))
+        .routes(routes!(operator::status))
+        .routes(routes!(operator::models))
+        .routes(routes!(operator::train))
+        .routes(routes!(operator::rollback));
+    let open = OpenApiRouter::new()
+        .routes(routes!(operator::live))
+        .routes(routes!(operator::ready))
+        .routes(routes!(operator::metrics));
+    let guarded = |router: OpenApiRouter<ApiState>, scope| {
+        router.route_layer(from_fn_with_state((state.clone(), scope), require))
+    };
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(guarded(storefront, Scope::Storefront))
+        .merge(guarded(events, Scope::Events))
+        .merge(guarded(ingest, Scope::Ingest))
+        .merge(guarded(admin, Scope::Admin))
+        .merge(open)
+        .split_for_parts();
+    router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(async || ApiError::NoRoute)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(state.config.server.body_bytes_max))
+        .layer(CatchPanicLayer::custom(middleware::caught))
+        .layer(from_fn_with_state(state.clone(), middleware::observe))
+        .with_state(state)
+}

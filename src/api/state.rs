@@ -1,0 +1,77 @@
+//! What handlers share.
+
+use super::shelves::Shelves;
+use crate::{
+    config::Config,
+    decide::{price::PricePolicy, recommend::Hidden},
+    domain::{Clock, Currency, ItemId, Timestamp},
+    learn::{dataset::Weighting, trainer::TrainRequests},
+    live::Live,
+    record::{ingest::Ingest, store::Store},
+    snapshot::{SnapshotCell, file::SnapshotFolder},
+    telemetry::Metrics,
+};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// What handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// The shop's currency.
+    pub currency: Currency,
+    /// What events are worth.
+    pub weighting: Arc<Weighting>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The way in for events.
+    pub ingest: Ingest,
+    /// What happened since the snapshot.
+    pub live: Arc<Live>,
+    /// The served snapshot.
+    pub snapshots: Arc<SnapshotCell>,
+    /// Ready shelves.
+    pub shelves: Arc<Shelves>,
+    /// Saved snapshots.
+    pub folder: SnapshotFolder,
+    /// The way to the trainer.
+    pub trainer: TrainRequests,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// How prices are decided.
+    pub price_policy: Arc<PricePolicy>,
+    /// When the service started.
+    pub started_at: Timestamp,
+}
+
+impl Hidden for ApiState {
+    fn may_show(&self, item: &ItemId, category: Option<&str>) -> bool {
+        self.live.catalogue.get(item).is_some_and(|entry| {
+            let fields = &entry.item.fields;
+            entry.item.is_sellable()
+                && category.is_none_or(|c| fields.categories.iter().any(|x| x == c))
+        })
+    }
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Money {
+    /// A decimal amount, as a string so that no client rounds it.
+    #[schema(example = "12.90")]
+    pub amount: String,
+    /// ISO 4217.
+    #[schema(example = "EUR")]
+    pub currency: &'static str,
+}
+
+impl ApiState {
+    /// The amount as clients see it.
+    pub fn money(&self, amount: crate::domain::Cents) -> Money {
+        Money { amount: self.currency.format(amount), currency: self.currency.code() }
+    }
+}

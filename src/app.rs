@@ -1,0 +1,257 @@
+//! The composition root: alone knows concrete back ends, and puts the rooms together.
+
+use crate::{
+    api::{ApiState, router, shelves::Shelves},
+    config::Config,
+    decide::price::PricePolicy,
+    domain::{Clock, SystemClock},
+    learn::{
+        dataset::Weighting,
+        demand::DemandParams,
+        pipeline::PipelineParams,
+        recommenders::{ModelKind, ModelParams},
+        trainer::{TrainRequests, Trainer, TrainerParams, TrainerParts},
+    },
+    lifecycle::Lifecycle,
+    live::{Live, catalogue::Catalogue, follower::Follower, shoppers::Shoppers},
+    record::{
+        ingest::{Committer, ingest},
+        store::{Store, postgres::PostgresStore, sqlite::SqliteStore},
+    },
+    rounds::Rounds,
+    snapshot::{SnapshotCell, file::SnapshotFolder},
+    telemetry::Metrics,
+};
+use anyhow::Context;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// Opens the configured database and brings its schema up to date.
+pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let url = config.database.url.0.as_str();
+    let n = config.database.connections_max;
+    if url.starts_with("postgres") {
+        let timeout = Duration::from_millis(config.database.acquire_timeout_ms);
+        let store = PostgresStore::connect(url, n, timeout).await;
+        return Ok(Arc::new(
+            store.with_context(|| format!("cannot open {}", config.database.url.redacted()))?,
+        ));
+    }
+    let path = match url.strip_prefix("sqlite://") {
+        Some(path) => PathBuf::from(path),
+        None => config.storage.dir.join("shopkeeper.db"),
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let store = SqliteStore::open(&path, n).await;
+    Ok(Arc::new(store.with_context(|| format!("cannot open {}", path.display()))?))
+}
+
+/// The parts of a service, put together but not running.
+pub struct App {
+    /// What handlers share.
+    pub state: ApiState,
+    /// Commits events.
+    pub committer: Committer,
+    /// Follows the store.
+    pub follower: Follower,
+    /// Trains.
+    pub trainer: Trainer,
+    /// Looks after what a snapshot changes.
+    pub rounds: Rounds,
+}
+
+impl App {
+    /// Puts everything together around a store: loads the saved snapshot, then what happened since.
+    pub async fn assemble(
+        config: Arc<Config>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::default());
+        metrics.store_up.set(1);
+        let folder = SnapshotFolder::open(config.storage.dir.join("snapshots"))?;
+        let snapshots = Arc::new(SnapshotCell::default());
+        let loading = folder.clone();
+        if let Some(saved) = tokio::task::spawn_blocking(move || loading.load_served()).await? {
+            metrics.snapshot_version.set(saved.version as i64);
+            metrics.snapshot_timestamp.set(saved.trained_at.0 as f64 / 1e3);
+            tracing::info!(snapshot.version = saved.version, "serving the saved snapshot");
+            snapshots.publish(Arc::new(saved));
+        }
+        let live = Arc::new(Live {
+            catalogue: Catalogue::new(config.catalogue.items_max),
+            shoppers: Shoppers::new(config.live.shoppers_max, config.live.events_per_shopper_max),
+        });
+        let watermark = snapshots.current().watermark;
+        let follower =
+            Follower::load(store.clone(), live.clone(), &*clock, watermark, metrics.clone())
+                .await
+                .context("cannot load what happened since the snapshot")?;
+        let (door, committer) = ingest(
+            store.clone(),
+            live.clone(),
+            live.clone(),
+            clock.clone(),
+            (config.events.queue_max, config.events.commit_max),
+            metrics.clone(),
+        );
+        let weighting = Arc::new(weighting(&config));
+        let parts = TrainerParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            live: live.clone(),
+            snapshots: snapshots.clone(),
+            folder: folder.clone(),
+            pool: Arc::new(training_pool(&config)?),
+            metrics: metrics.clone(),
+        };
+        let (trainer, requests): (Trainer, TrainRequests) =
+            Trainer::new(parts, trainer_params(&config, &weighting)?);
+        let state = ApiState {
+            currency: config.currency(),
+            price_policy: Arc::new(price_policy(&config)),
+            started_at: clock.now(),
+            trainer: requests,
+            shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
+            ingest: door,
+            config,
+            weighting,
+            clock,
+            store,
+            live,
+            snapshots,
+            folder,
+            metrics,
+        };
+        let rounds = Rounds {
+            store: state.store.clone(),
+            clock: state.clock.clone(),
+            live: state.live.clone(),
+            snapshots: state.snapshots.clone(),
+            folder: state.folder.clone(),
+            policy: state.price_policy.clone(),
+            metrics: state.metrics.clone(),
+        };
+        Ok(Self { state, committer, follower, trainer, rounds })
+    }
+}
+
+/// Serves until a signal; tells `ready` the address that it listens on.
+pub async fn serve(config: Config, ready: impl FnOnce(std::net::SocketAddr)) -> anyhow::Result<()> {
+    let lifecycle = Lifecycle::default();
+    lifecycle.listen_to_signals().context("cannot listen to signals")?;
+    let config = Arc::new(config);
+    let store = open_store(&config).await?;
+    let app = App::assemble(config.clone(), store, Arc::new(SystemClock)).await?;
+    let listener = tokio::net::TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let address = listener.local_addr()?;
+    let period = Duration::from_millis(config.live.follow_period_ms);
+    // Requests end before the committer does, so that what they brought is still written.
+    let (stop, drained) = (lifecycle.stop_token(), tokio_util::sync::CancellationToken::new());
+    lifecycle.spawn("committer", app.committer.run(drained.clone()));
+    lifecycle.spawn("follower", app.follower.run(period, stop.clone()));
+    lifecycle.spawn("trainer", app.trainer.run(stop.clone()));
+    lifecycle.spawn("rounds", app.rounds.run(period, stop.clone()));
+    let routes = router(app.state);
+    lifecycle.spawn("server", async move {
+        let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the server failed");
+        }
+        drained.cancel();
+    });
+    ready(address);
+    let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+    anyhow::ensure!(
+        lifecycle.run_until_stopped(grace).await,
+        "some tasks did not end within {grace:?}"
+    );
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Threads of their own for training, at the lowest priority, so that answering comes first.
+fn training_pool(config: &Config) -> anyhow::Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.training_threads())
+        .thread_name(|n| format!("training-{n}"))
+        .start_handler(|_| {
+            let thread = rustix::thread::gettid();
+            if let Err(error) = rustix::process::setpriority_process(Some(thread), 19) {
+                tracing::warn!(%error, "training runs at normal priority");
+            }
+        });
+    pool.build().context("cannot start the training threads")
+}
+
+fn weighting(config: &Config) -> Weighting {
+    let w = &config.weights;
+    // In the order of `EventKind::ALL`; a search and a checkout are about no item.
+    let by_kind = [
+        w.view,
+        w.click,
+        w.impression,
+        0.0,
+        w.add_to_cart,
+        w.remove_from_cart,
+        0.0,
+        w.purchase,
+        w.r#return,
+        w.wishlist,
+        w.rating,
+        w.dislike,
+    ];
+    Weighting {
+        by_kind,
+        rating_neutral: w.rating_neutral,
+        half_life_days: config.training.half_life_days,
+    }
+}
+
+fn price_policy(config: &Config) -> PricePolicy {
+    let p = &config.pricing;
+    PricePolicy {
+        enabled: p.enabled,
+        sensitivity: p.sensitivity,
+        margin_floor: p.margin_floor,
+        step_max: p.step_max,
+    }
+}
+
+fn trainer_params(config: &Config, weighting: &Weighting) -> anyhow::Result<TrainerParams> {
+    let (training, models) = (&config.training, &config.models);
+    let mut params = ModelParams::default();
+    params.item_knn.n_neighbors = models.item_knn_neighbors;
+    params.item_knn.shrinkage = models.item_knn_shrinkage;
+    params.user_knn.n_neighbors = models.user_knn_neighbors;
+    params.user_knn.shrinkage = models.user_knn_shrinkage;
+    params.svd.n_factors = models.svd_factors;
+    params.svd.seed = training.seed;
+    let kind = |name: &String| ModelKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let kinds =
+        models.enabled.iter().map(|name| kind(name).with_context(|| format!("model {name}")));
+    Ok(TrainerParams {
+        period: training.enabled.then(|| Duration::from_secs(training.period_seconds)),
+        new_events_min: training.new_events_min,
+        window_days: training.window_days,
+        events_max: training.events_max,
+        tolerance: training.tolerance,
+        keep_versions: training.keep_versions,
+        pipeline: PipelineParams {
+            weighting: weighting.clone(),
+            popularity_half_life_days: training.popularity_half_life_days,
+            kinds: kinds.collect::<anyhow::Result<_>>()?,
+            models: params,
+            demand: DemandParams::default(),
+            holdout_share: training.holdout_share,
+            holdout_days_max: training.holdout_days_max,
+            holdout_shoppers_max: training.holdout_shoppers_max,
+            holdout_shoppers_min: training.holdout_shoppers_min,
+            hide_purchased_days: config.recommendations.hide_purchased_days,
+        },
+    })
+}

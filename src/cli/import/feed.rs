@@ -1,0 +1,168 @@
+//! What the reading thread hands to the store: batches of facts, and rejects to their file.
+
+use super::{ImportError, csv_rows::BadRow, rejects::Rejects};
+use crate::{
+    domain::{Event, ItemId, PriceEntry, Timestamp, item::ItemPatch},
+    record::forms::{FieldProblem, FormRules},
+};
+use std::{
+    mem,
+    path::{Path, PathBuf},
+};
+use tokio::sync::mpsc;
+
+/// Events in one transaction: large enough that a flush to the disk is cheap for each.
+const EVENTS_PER_BATCH: usize = 5_000;
+/// Items in one transaction.
+const ITEMS_PER_BATCH: usize = 1_000;
+
+/// How an item's row meets what the catalogue says already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Merge {
+    /// The row wins.
+    Overwrite,
+    /// The catalogue wins; only what it leaves open is filled in.
+    FillGaps,
+}
+
+/// What is written in one transaction.
+#[derive(Debug)]
+pub(super) enum Batch {
+    /// Rows that are events.
+    Events(Vec<Event>),
+    /// Rows that are items.
+    ItemRows(Vec<(ItemId, ItemPatch)>, Merge),
+    /// Items that follow from rows counted otherwise.
+    Catalogue(Vec<(ItemId, ItemPatch)>),
+    /// Past prices, all of an item in one batch.
+    Prices(Vec<PriceEntry>),
+}
+
+/// What the reading thread counted.
+#[derive(Debug)]
+pub(super) struct ReadReport {
+    pub(super) rows: u64,
+    pub(super) rejected: u64,
+    pub(super) rejects_file: Option<PathBuf>,
+}
+
+/// Takes rows one by one.
+pub(super) struct Feed {
+    /// What rows must keep to.
+    pub(super) rules: FormRules,
+    sender: mpsc::Sender<Batch>,
+    rejects: Rejects,
+    file: String,
+    rows: u64,
+    events: Vec<Event>,
+    items: Vec<(ItemId, ItemPatch)>,
+    merge: Merge,
+}
+
+impl Feed {
+    /// A feed of nothing yet.
+    pub(super) fn new(sender: mpsc::Sender<Batch>, rejects: Rejects, rules: FormRules) -> Self {
+        Self {
+            rules,
+            sender,
+            rejects,
+            file: String::new(),
+            rows: 0,
+            events: vec![],
+            items: vec![],
+            merge: Merge::Overwrite,
+        }
+    }
+
+    /// The rows that follow are from `path`.
+    pub(super) fn begin_file(&mut self, path: &Path) {
+        self.file = path.display().to_string();
+    }
+
+    /// Takes a row that is an event.
+    pub(super) fn event(&mut self, event: Event) -> Result<(), ImportError> {
+        self.rows += 1;
+        self.events.push(event);
+        if self.events.len() < EVENTS_PER_BATCH { Ok(()) } else { self.flush() }
+    }
+
+    /// Takes a row that is an item.
+    pub(super) fn item(
+        &mut self,
+        item: ItemId,
+        patch: ItemPatch,
+        merge: Merge,
+    ) -> Result<(), ImportError> {
+        self.rows += 1;
+        self.merge = merge;
+        self.items.push((item, patch));
+        if self.items.len() < ITEMS_PER_BATCH { Ok(()) } else { self.flush() }
+    }
+
+    /// Takes a row that cannot be stored.
+    pub(super) fn reject(&mut self, line: u64, reason: &str, row: &str) -> Result<(), ImportError> {
+        self.rows += 1;
+        self.rejects.push(&self.file, line, reason, row)
+    }
+
+    /// As [`Self::reject`].
+    pub(super) fn reject_bad(&mut self, bad: &BadRow) -> Result<(), ImportError> {
+        self.reject(bad.line, &bad.reason, &bad.text)
+    }
+
+    /// Sends what was gathered.
+    pub(super) fn flush(&mut self) -> Result<(), ImportError> {
+        if !self.events.is_empty() {
+            let events = mem::take(&mut self.events);
+            self.send(Batch::Events(events))?;
+        }
+        if !self.items.is_empty() {
+            let items = mem::take(&mut self.items);
+            self.send(Batch::ItemRows(items, self.merge))?;
+        }
+        Ok(())
+    }
+
+    /// Sends items that are not rows of their own.
+    pub(super) fn catalogue(&self, items: Vec<(ItemId, ItemPatch)>) -> Result<(), ImportError> {
+        let mut rest = items;
+        while !rest.is_empty() {
+            let further = rest.split_off(rest.len().min(ITEMS_PER_BATCH));
+            self.send(Batch::Catalogue(mem::replace(&mut rest, further)))?;
+        }
+        Ok(())
+    }
+
+    /// Sends past prices; all of an item's must be in one call.
+    pub(super) fn prices(&self, entries: Vec<PriceEntry>) -> Result<(), ImportError> {
+        if entries.is_empty() { Ok(()) } else { self.send(Batch::Prices(entries)) }
+    }
+
+    /// Waits while the queue is full.
+    fn send(&self, batch: Batch) -> Result<(), ImportError> {
+        self.sender.blocking_send(batch).map_err(|_| ImportError::Stopped)
+    }
+
+    /// Sends what is left.
+    pub(super) fn finish(mut self) -> Result<ReadReport, ImportError> {
+        self.flush()?;
+        let (rows, rejected) = (self.rows, self.rejects.n_rows);
+        Ok(ReadReport { rows, rejected, rejects_file: self.rejects.finish()? })
+    }
+}
+
+/// Whether a row's time is one that the forms would take.
+pub(super) fn check_time(time: Timestamp, rules: &FormRules) -> Result<Timestamp, String> {
+    if time.0 < 0 {
+        return Err(format!("the time lies before 1970: {time}"));
+    }
+    if time.since_ms(rules.now) > rules.future_skew_max_ms {
+        return Err(format!("the time lies in the future: {time}"));
+    }
+    Ok(time)
+}
+
+/// All complaints as one sentence.
+pub(super) fn listed(problems: &[FieldProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,150 @@
+//! Brings what a shop already knows into the store: its events and items, or one of two public data
+//! sets.
+//!
+//! One blocking thread opens and parses the files and hands batches through a bounded queue to the
+//! async side, which writes them; so memory does not grow with the file. Every row ends as stored,
+//! as a duplicate, or in the rejects file with its line and the reason. Every event gets an id that
+//! follows from its content, so that a repeated import stores nothing new, also after one that was
+//! cut off.
+//!
+//! Not here: what a valid event or item is ([`crate::record::forms`]), and what becomes of them
+//! ([`crate::record::store`]). Start with [`import`], then `online_retail`.
+
+mod cells;
+mod csv_rows;
+mod feed;
+mod lines;
+mod movielens;
+mod movielens_layout;
+mod ndjson;
+mod online_retail;
+mod rejects;
+mod report;
+mod retail_catalogue;
+mod source;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use report::{ImportError, ImportReport};
+
+use crate::record::{forms::FormRules, store::Store};
+use feed::{Feed, ReadReport};
+use rejects::Rejects;
+use source::Sources;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+use tokio::sync::mpsc;
+use writer::Writer;
+
+/// Batches that wait between the reader and the store: enough that neither stands still.
+const QUEUE_BATCHES: usize = 4;
+
+/// What the files hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Invoices of the UCI data set Online Retail, as CSV.
+    OnlineRetail,
+    /// Ratings and titles of a MovieLens data set, in any of its layouts.
+    Movielens,
+    /// Events as the API takes them, NDJSON or CSV.
+    Events,
+    /// Items as the API takes them, NDJSON or CSV.
+    Items,
+}
+
+/// Reads `paths`, plain or compressed with gzip or zstd, into `store`.
+///
+/// Rows that cannot be stored are written to `rejects`, which is there afterwards only if there are
+/// any. `progress` draws a bar on standard error.
+///
+/// # Errors
+///
+/// If a file cannot be read at all, or the store fails. What was stored before stays; the import can
+/// be run again.
+pub async fn import(
+    store: &dyn Store,
+    rules: &FormRules,
+    format: Format,
+    paths: &[PathBuf],
+    rejects: &Path,
+    progress: bool,
+) -> Result<ImportReport, ImportError> {
+    let begun = Instant::now();
+    check_rejects_path(rejects, paths)?;
+    let (sender, mut batches) = mpsc::channel(QUEUE_BATCHES);
+    let (paths, rejects, rules) = (paths.to_vec(), rejects.to_owned(), *rules);
+    let reader = tokio::task::spawn_blocking(move || {
+        let feed = Feed::new(sender, Rejects::new(rejects)?, rules);
+        read_files(feed, format, &paths, progress)
+    });
+    let mut writer = Writer::new(store, rules.now);
+    let mut written = Ok(());
+    while let Some(batch) = batches.recv().await {
+        written = writer.write(batch).await;
+        if written.is_err() {
+            break;
+        }
+    }
+    // Closes the queue, which is how the reader learns that the store has failed.
+    drop(batches);
+    let read = reader.await.map_err(ImportError::Reader)?;
+    written.map_err(ImportError::Store)?;
+    let ReadReport { rows, rejected, rejects_file } = read?;
+    Ok(ImportReport {
+        rows,
+        stored: writer.stored,
+        duplicates: writer.duplicates,
+        rejected,
+        items: writer.items,
+        prices: writer.prices,
+        seconds: begun.elapsed().as_secs_f64(),
+        rejects_file,
+    })
+}
+
+/// The rejects file of an import of `paths` if none is named: beside nothing but in the current
+/// directory, since the data may lie where one cannot write.
+pub fn default_rejects_path(paths: &[PathBuf]) -> PathBuf {
+    let name = paths.first().and_then(|path| path.file_name());
+    let name = name.map_or_else(|| "import".into(), |name| name.to_string_lossy());
+    PathBuf::from(format!("{name}.rejects.csv"))
+}
+
+/// Refuses to overwrite what is to be read.
+fn check_rejects_path(rejects: &Path, paths: &[PathBuf]) -> Result<(), ImportError> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let is_input = |path: &PathBuf| path == rejects || real(path) == real(rejects);
+    if real(rejects).is_some() && paths.iter().any(is_input) {
+        return Err(ImportError::RejectsAreInput { path: rejects.to_owned() });
+    }
+    Ok(())
+}
+
+/// The blocking half: reads every file into the feed.
+fn read_files(
+    mut feed: Feed,
+    format: Format,
+    paths: &[PathBuf],
+    progress: bool,
+) -> Result<ReadReport, ImportError> {
+    let sources = Sources::new(paths, progress)?;
+    let mut retail = retail_catalogue::Catalogue::default();
+    for path in paths {
+        let source = sources.open(path)?;
+        feed.begin_file(path);
+        match format {
+            Format::OnlineRetail => online_retail::read(&mut feed, source, &mut retail)?,
+            Format::Movielens => movielens::read(&mut feed, source)?,
+            Format::Events => ndjson::read_events(&mut feed, source)?,
+            Format::Items => ndjson::read_items(&mut feed, source)?,
+        }
+        feed.flush()?;
+    }
+    retail.send(&mut feed)?;
+    feed.finish()
+}

@@ -1,0 +1,74 @@
+//! The command line: one file per command.
+//!
+//! Exit code 0 = done, 1 = failed, 2 = wrong use. Answers go to standard output, errors as one
+//! readable line to standard error.
+
+mod commands;
+pub mod import;
+
+use crate::{config::Config, telemetry};
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Records what shoppers do, learns from it, and decides what to show and at what price.
+#[derive(Debug, Parser)]
+#[command(name = "shopkeeper", version)]
+pub struct Arguments {
+    /// A TOML file whose keys override the defaults.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// Answer with one JSON object on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP (the default).
+    Serve,
+    /// Train once and publish, if the result is good enough.
+    Train,
+    /// Read files into the store; safe to run twice.
+    Import {
+        /// What kind of files.
+        format: import::Format,
+        /// Files, plain, .zst or .gz.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Where bad rows go, with their reasons.
+        #[arg(long)]
+        rejects: Option<PathBuf>,
+    },
+    /// Print every key with its present value, secrets redacted.
+    Config,
+}
+
+/// Runs a command.
+pub fn run(arguments: Arguments) -> ExitCode {
+    match execute(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the one readable line of a failed command")]
+            {
+                eprintln!("shopkeeper: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
+    telemetry::init_log(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => runtime.block_on(commands::serve(config, arguments.json)),
+        Command::Train => runtime.block_on(commands::train(config, arguments.json)),
+        Command::Import { format, paths, rejects } => {
+            runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))
+        }
+        Command::Config => commands::show_config(&config, arguments.json),
+    }
+}

@@ -1,0 +1,83 @@
+//! What a shopper likes, as the models understand it: a history of items with weights.
+
+use crate::{
+    domain::{EventKind, ItemId, ShopperId, Timestamp},
+    learn::dataset::{UserIdx, Weighting},
+    snapshot::Snapshot,
+};
+
+/// Something the shopper did since the snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recent {
+    /// What was done.
+    pub kind: EventKind,
+    /// To what.
+    pub item: ItemId,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// The rating, for a rating.
+    pub value: Option<f64>,
+}
+
+/// A shopper's taste.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taste {
+    /// The shopper's row in the snapshot.
+    pub user: Option<UserIdx>,
+    /// Items, rising, with weights.
+    pub history: Vec<(u32, f32)>,
+    /// Items, rising, with the time of the last purchase.
+    pub purchases: Vec<(u32, Timestamp)>,
+    /// Whether anything comes from before the snapshot.
+    pub is_known: bool,
+    /// Whether anything comes from since the snapshot.
+    pub is_recent: bool,
+}
+
+/// Joins a shopper's row with what they did since, and with the items on the page.
+///
+/// What happened after the snapshot's `as_of` counts in full, as it will when that is learned from;
+/// what happened before but arrived later has faded like everything else. `context` items count as
+/// much as something put into the cart. Items that the snapshot does not know are left out: no model
+/// has anything to say about them.
+pub fn taste(
+    snapshot: &Snapshot,
+    shopper: Option<&ShopperId>,
+    recent: &[Recent],
+    context: &[ItemId],
+    weighting: &Weighting,
+) -> Taste {
+    let user = shopper.and_then(|shopper| snapshot.shopper_position(shopper));
+    let mut history = user.map_or_else(Vec::new, |user| snapshot.history_of(user).to_vec());
+    let mut purchases = user.map_or_else(Vec::new, |user| snapshot.purchases_of(user).to_vec());
+    let is_known = !history.is_empty();
+    for event in recent {
+        let Some(item) = snapshot.item_position(&event.item) else { continue };
+        let decay = weighting.decay(snapshot.as_of.since_ms(event.occurred_at));
+        history.push((item, weighting.weight(event.kind, event.value) * decay));
+        if event.kind == EventKind::Purchase {
+            purchases.push((item, event.occurred_at));
+        }
+    }
+    let in_cart = weighting.weight(EventKind::AddToCart, None);
+    history.extend(context.iter().filter_map(|i| Some((snapshot.item_position(i)?, in_cart))));
+
+    history.sort_by_key(|cell| cell.0);
+    history.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    history.retain(|cell| cell.1 != 0.0);
+    purchases.sort_unstable();
+    purchases.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 = kept.1.max(next.1);
+        }
+        same
+    });
+    Taste { user, history, purchases, is_known, is_recent: !recent.is_empty() }
+}

@@ -1,0 +1,459 @@
+//! When training happens, and what becomes of it.
+//!
+//! Runs periodically and on request, one at a time in this process and, by a lease in the store,
+//! among all processes. It takes no input and does not retry: the next period is the retry.
+
+use super::{
+    dataset::{EventLog, Weighting},
+    pipeline::{self, Fitted, PipelineParams, Report},
+    recommenders::FitError,
+};
+use crate::{
+    domain::{Clock, ItemId, ModelRun, RunOutcome, Sequence, Timestamp, time::DAY_MS},
+    live::Live,
+    record::store::{Store, StoreError},
+    snapshot::{
+        Contents, Snapshot, SnapshotCell,
+        file::{SnapshotError, SnapshotFolder},
+    },
+    telemetry::{Metrics, ModelLabel, OutcomeLabel},
+};
+use rustc_hash::FxHashMap;
+use serde_json::json;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Events read at a time.
+const PAGE: u32 = 20_000;
+/// How long a lease holds without renewal: so long must a run wait after a process was killed in one.
+const LEASE_MS: i64 = 60_000;
+/// How often a lease is renewed.
+const RENEWAL: Duration = Duration::from_secs(20);
+/// How often a shop without a snapshot looks for its first events.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// Requests for training that may wait.
+const REQUESTS_MAX: usize = 16;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The store did not give its events.
+    #[error("cannot read what to learn from")]
+    Store(#[from] StoreError),
+    /// A model could not be fitted.
+    #[error("cannot fit")]
+    Fit(#[from] FitError),
+    /// The snapshot could not be saved.
+    #[error("cannot save the snapshot")]
+    Snapshot(#[from] SnapshotError),
+    /// The thread of the fit died.
+    #[error("the fit died: {0}")]
+    Died(String),
+}
+
+/// When to train and how much to keep.
+#[derive(Clone, Debug)]
+pub struct TrainerParams {
+    /// Between two periodic runs; `None` = only on request.
+    pub period: Option<Duration>,
+    /// New events that a periodic run needs.
+    pub new_events_min: u64,
+    /// How far back to learn, in days.
+    pub window_days: u32,
+    /// Most events to keep.
+    pub events_max: usize,
+    /// How much worse the lift over popularity may be, as a share.
+    pub tolerance: f64,
+    /// Snapshots to keep.
+    pub keep_versions: usize,
+    /// What a run does.
+    pub pipeline: PipelineParams,
+}
+
+/// Where a caller asks for a run, and waits for it.
+#[derive(Clone)]
+pub struct TrainRequests(mpsc::Sender<oneshot::Sender<ModelRun>>);
+
+impl TrainRequests {
+    /// Asks for a run and waits until it has ended; `None` if too many wait or the service stops.
+    pub async fn train(&self) -> Option<ModelRun> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(reply).ok()?;
+        answer.await.ok()
+    }
+}
+
+/// What the trainer remembers between runs.
+#[derive(Default)]
+struct Memory {
+    log: EventLog,
+    read_to: Sequence,
+    erasure: i64,
+}
+
+/// The trainer.
+pub struct Trainer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    live: Arc<Live>,
+    snapshots: Arc<SnapshotCell>,
+    folder: SnapshotFolder,
+    pool: Arc<rayon::ThreadPool>,
+    metrics: Arc<Metrics>,
+    params: TrainerParams,
+    requests: mpsc::Receiver<oneshot::Sender<ModelRun>>,
+    memory: Arc<Mutex<Memory>>,
+    holder: String,
+}
+
+/// What a trainer works with.
+pub struct TrainerParts {
+    /// Where events are.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The catalogue, for categories.
+    pub live: Arc<Live>,
+    /// Where to publish.
+    pub snapshots: Arc<SnapshotCell>,
+    /// Where to save.
+    pub folder: SnapshotFolder,
+    /// Threads to fit on.
+    pub pool: Arc<rayon::ThreadPool>,
+    /// What to report to.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Trainer {
+    /// A trainer and the door to ask it.
+    pub fn new(parts: TrainerParts, params: TrainerParams) -> (Self, TrainRequests) {
+        let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let TrainerParts { store, clock, live, snapshots, folder, pool, metrics } = parts;
+        let trainer = Self {
+            store,
+            clock,
+            live,
+            snapshots,
+            folder,
+            pool,
+            metrics,
+            params,
+            requests,
+            memory: Arc::default(),
+            holder: uuid::Uuid::now_v7().to_string(),
+        };
+        (trainer, TrainRequests(sender))
+    }
+
+    /// Trains at start, every period, and whenever asked, until `stop`. A shop without a snapshot is
+    /// looked at more often, so that its first events soon count.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut wait = Duration::ZERO;
+        loop {
+            let period = async {
+                match self.params.period {
+                    Some(_) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let asked = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                asked = self.requests.recv() => match asked {
+                    Some(asked) => Some(asked),
+                    None => return,
+                },
+                () = period => None,
+            };
+            let run = self.train_once(asked.is_some(), &stop).await;
+            if let Some(reply) = asked {
+                // Whoever asked may have gone.
+                let _gone = reply.send(run);
+            }
+            let period = self.params.period.unwrap_or_default();
+            let is_first = self.snapshots.current().version == 0;
+            wait = if is_first { period.min(FIRST_LOOK) } else { period };
+        }
+    }
+
+    /// One whole run, from reading to publishing; remembers how it ended.
+    pub async fn train_once(&mut self, is_asked: bool, stop: &CancellationToken) -> ModelRun {
+        let (started_at, begun) = (self.clock.now(), Instant::now());
+        let (outcome, reason, version, report) = match self.attempt(is_asked, stop).await {
+            Ok(done) => done,
+            Err(TrainError::Fit(FitError::Stopped)) => {
+                (RunOutcome::Skipped, "the service is stopping".into(), None, Report::default())
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "training failed; the old snapshot stays"
+                );
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let reason = cause.map_or(error.to_string(), |cause| format!("{error}: {cause}"));
+                (RunOutcome::Failed, reason, None, Report::default())
+            }
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        self.metrics.training_runs.get_or_create(&OutcomeLabel { outcome: outcome.name() }).inc();
+        if outcome != RunOutcome::Skipped {
+            self.metrics
+                .training_duration
+                .get_or_create(&ModelLabel { model: "all" })
+                .observe(seconds);
+        }
+        let run = ModelRun {
+            started_at,
+            finished_at: self.clock.now(),
+            outcome,
+            reason,
+            version,
+            report: serde_json::to_value(report).unwrap_or(json!({})),
+        };
+        tracing::info!(
+            outcome = outcome.name(),
+            reason = run.reason,
+            duration_seconds = seconds,
+            "training run ended"
+        );
+        if (outcome != RunOutcome::Skipped || is_asked)
+            && let Err(error) = self.store.record_run(&run).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the run could not be written down"
+            );
+        }
+        run
+    }
+
+    async fn attempt(
+        &mut self,
+        is_asked: bool,
+        stop: &CancellationToken,
+    ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
+        let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
+        let now = self.clock.now();
+        let last = self.store.last_sequence().await?;
+        let served = self.snapshots.current();
+        if last == Sequence(0) {
+            return skipped("there are no events to learn from".into());
+        }
+        if !self.store.take_lease("training", &self.holder, now, now.plus_ms(LEASE_MS)).await? {
+            return skipped("another process is training".into());
+        }
+        let (store, clock, holder) = (self.store.clone(), self.clock.clone(), self.holder.clone());
+        let renewing = async move {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                let now = clock.now();
+                let renewed = store.take_lease("training", &holder, now, now.plus_ms(LEASE_MS));
+                if let Err(error) = renewed.await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the lease for training could not be renewed"
+                    );
+                }
+            }
+        };
+        let result = tokio::select! {
+            result = self.attempt_with_lease(is_asked, now, &served, stop) => result,
+            never = renewing => never,
+        };
+        self.store.release_lease("training", &self.holder).await?;
+        result
+    }
+
+    async fn attempt_with_lease(
+        &mut self,
+        is_asked: bool,
+        now: Timestamp,
+        served: &Snapshot,
+        stop: &CancellationToken,
+    ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
+        let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
+        let erased = self.read(stop).await?;
+        let (new_events, read_to, n_acts) = {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let acts = memory.log.acts();
+            let new = acts.iter().filter(|act| act.sequence > served.watermark).count() as u64;
+            (new, memory.read_to, acts.len())
+        };
+        if n_acts == 0 {
+            return skipped("there are no events to learn from".into());
+        }
+        if served.version > 0 && served.watermark == read_to && !erased {
+            return skipped("nothing changed since the served snapshot".into());
+        }
+        let enough =
+            is_asked || erased || served.version == 0 || new_events >= self.params.new_events_min;
+        if !enough {
+            return skipped(format!(
+                "{new_events} new events, training.new_events_min is {}",
+                self.params.new_events_min
+            ));
+        }
+        let (fitted, as_of) = self.fit(now, stop).await?;
+        for &(kind, seconds) in &fitted.seconds {
+            self.metrics
+                .training_duration
+                .get_or_create(&ModelLabel { model: kind.name() })
+                .observe(seconds);
+        }
+        if let Some(why) = is_worse(served, &fitted.report, self.params.tolerance) {
+            tracing::warn!(reason = why, "a new snapshot is refused");
+            return Ok((RunOutcome::Refused, why, None, fitted.report));
+        }
+        let newest = self.folder.versions().last().copied().unwrap_or(0);
+        let version = newest.max(served.version) + 1;
+        let report = fitted.report.clone();
+        let snapshot: Arc<Snapshot> = {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::new(contents(&memory.log, fitted, version, (now, as_of), read_to).into())
+        };
+        let (folder, keep, saved) =
+            (self.folder.clone(), self.params.keep_versions, snapshot.clone());
+        blocking(move || {
+            folder.save(&saved)?;
+            folder.point_to(saved.version)?;
+            folder.prune(keep);
+            Ok::<(), SnapshotError>(())
+        })
+        .await??;
+        self.snapshots.publish(snapshot);
+        self.metrics.snapshot_version.set(version as i64);
+        self.metrics.snapshot_timestamp.set(now.0 as f64 / 1e3);
+        Ok((RunOutcome::Published, report.choice.clone(), Some(version), report))
+    }
+
+    /// Reads events and erasures since last time; `true` if somebody was erased.
+    async fn read(&self, stop: &CancellationToken) -> Result<bool, TrainError> {
+        let (mut after, mut erasure) = {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            (memory.read_to, memory.erasure)
+        };
+        let weighting: &Weighting = &self.params.pipeline.weighting;
+        while !stop.is_cancelled() {
+            let events = self.store.events_after(after, PAGE).await?;
+            let Some(last) = events.last() else { break };
+            after = last.sequence;
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.log.extend(&events, weighting);
+            memory.read_to = after;
+        }
+        let receipts = self.store.erasures_after(erasure, PAGE).await?;
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        for receipt in &receipts {
+            erasure = receipt.sequence;
+            memory.log.forget(|shopper| {
+                let hash = |user| crate::domain::person::user_hash(user) == receipt.user_hash;
+                shopper.user().is_some_and(hash)
+            });
+        }
+        memory.erasure = erasure;
+        let window_ms = i64::from(self.params.window_days) * DAY_MS;
+        memory.log.settle(window_ms, self.params.events_max);
+        // At a first read the served snapshot may be older than the last receipt: train anew.
+        let newest = receipts.last().map(|receipt| receipt.erased_at);
+        Ok(newest.is_some_and(|at| at >= self.snapshots.current().trained_at))
+    }
+
+    /// Fits as of the last event: in a shop that is open that is now, and a shop whose past was
+    /// imported has not lost its taste since.
+    async fn fit(
+        &self,
+        now: Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<(Fitted, Timestamp), TrainError> {
+        let (pool, memory, live) = (self.pool.clone(), self.memory.clone(), self.live.clone());
+        let (params, stop) = (self.params.pipeline.clone(), stop.clone());
+        // A panic in a model must cost a run, not the service.
+        let fitted = blocking(move || {
+            let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let category_of = categories(memory.log.items(), &live);
+            let stopped = || stop.is_cancelled();
+            let as_of = memory.log.acts().last().map_or(now, |act| act.at.min(now));
+            let fitted = pool
+                .install(|| pipeline::run(&memory.log, &category_of, as_of, &params, &stopped))?;
+            Ok::<_, FitError>((fitted, as_of))
+        })
+        .await??;
+        Ok(fitted)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, TrainError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| TrainError::Died(error.to_string()))
+}
+
+/// Each item's first category as a number, by position.
+fn categories(items: &[ItemId], live: &Live) -> Vec<Option<u32>> {
+    let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
+    let mut number_of = |item: &ItemId| {
+        let entry = live.catalogue.get(item)?;
+        let name = entry.item.fields.categories.first()?;
+        let next = numbers.len() as u32;
+        Some(*numbers.entry(name.clone()).or_insert(next))
+    };
+    items.iter().map(&mut number_of).collect()
+}
+
+/// Why the new snapshot must not be served, if so: its lift over popularity on held-out shoppers is
+/// below the served one's by more than the tolerance and what chance explains (two standard errors).
+///
+/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too.
+fn is_worse(served: &Snapshot, report: &Report, tolerance: f64) -> Option<String> {
+    let before: serde_json::Value = serde_json::from_str(&served.report).ok()?;
+    let (lift, served_lift) = (report.lift?, before.get("lift")?.as_f64()?);
+    let floor = served_lift * (1.0 - tolerance) - 2.0 * report.lift_standard_error.unwrap_or(0.0);
+    (lift < floor).then(|| {
+        format!("NDCG@10 is {lift:.3} times popularity's, the served snapshot's was {served_lift:.3} times; below the tolerance")
+    })
+}
+
+fn contents(
+    log: &EventLog,
+    fitted: Fitted,
+    version: u64,
+    (trained_at, as_of): (Timestamp, Timestamp),
+    watermark: Sequence,
+) -> Contents {
+    let n = log.shoppers().len() as u32;
+    let mut history_starts = vec![0];
+    let mut history = Vec::with_capacity(fitted.matrix.n_interactions());
+    let mut purchase_starts = vec![0];
+    let mut purchases = Vec::with_capacity(fitted.purchases.len());
+    let mut bought = fitted.purchases.iter().peekable();
+    for user in (0..n).map(super::dataset::UserIdx) {
+        history.extend(fitted.matrix.row_cells(user));
+        history_starts.push(history.len() as u32);
+        while let Some(&(_, item, at)) = bought.next_if(|purchase| purchase.0 == user) {
+            purchases.push((item, at));
+        }
+        purchase_starts.push(purchases.len() as u32);
+    }
+    Contents {
+        version,
+        trained_at,
+        as_of,
+        watermark,
+        items: log.items().to_vec(),
+        shoppers: log.shoppers().to_vec(),
+        history_starts,
+        history,
+        purchase_starts,
+        purchases,
+        models: fitted.models,
+        blend: fitted.blend,
+        popular: fitted.popular,
+        demand: fitted.demand,
+        report: serde_json::to_string(&fitted.report).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,83 @@
+//! The shopkeeper's rounds: what a snapshot changes outside of memory, looked after every second.
+//!
+//! A snapshot may come from this process's trainer, from an operator's rollback, or from another
+//! process that shares the folder (`shopkeeper train` beside a running service). A round takes up
+//! what others published ([`adopt`]) and, when a snapshot is new or a while has passed, brings
+//! prices up to date ([`reprice`]).
+
+pub mod adopt;
+pub mod reprice;
+
+use crate::{
+    decide::price::PricePolicy,
+    domain::{Clock, Timestamp, time::DAY_MS},
+    live::Live,
+    record::store::Store,
+    snapshot::{SnapshotCell, file::SnapshotFolder},
+    telemetry::Metrics,
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Prices are looked at this often without a new snapshot: steps are per day, so that an item on its
+/// way to its price, or one whose guard-rails the merchant changed, moves on.
+const REPRICE_MS: i64 = DAY_MS / 24;
+
+/// What a round works with.
+#[derive(Clone)]
+pub struct Rounds {
+    /// The ledger.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The catalogue in memory.
+    pub live: Arc<Live>,
+    /// The served snapshot.
+    pub snapshots: Arc<SnapshotCell>,
+    /// Saved snapshots.
+    pub folder: SnapshotFolder,
+    /// How freely prices move.
+    pub policy: Arc<PricePolicy>,
+    /// What to report to.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Rounds {
+    /// Goes round every `period` until `stop`.
+    pub async fn run(self, period: Duration, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(period);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut priced: Option<(u64, Timestamp)> = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            adopt::adopt(&self).await;
+            let (version, now) = (self.snapshots.current().version, self.clock.now());
+            let is_due =
+                priced.is_none_or(|last| last.0 != version || now.since_ms(last.1) >= REPRICE_MS);
+            if !is_due {
+                continue;
+            }
+            match reprice::reprice(&self).await {
+                Ok(n_moved) => {
+                    priced = Some((version, now));
+                    if n_moved > 0 {
+                        tracing::info!(
+                            prices = n_moved,
+                            snapshot.version = version,
+                            "prices moved"
+                        );
+                    }
+                }
+                // The next round is the retry.
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "prices could not be brought up to date"
+                ),
+            }
+        }
+    }
+}

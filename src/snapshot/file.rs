@@ -1,0 +1,158 @@
+//! Snapshots on disk: one checksummed file a version, and a pointer to the served one.
+//!
+//! A file is written beside its final name, flushed, and moved, so that a reader sees all of it or
+//! none. Layout: the line `SHOPKEEPER SNAPSHOT <format> <version> <BLAKE3 of the rest>\n`, then the
+//! [`Contents`] in postcard's encoding.
+
+use super::{Contents, Snapshot};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Rises when the layout of [`Contents`] changes; a file of another format is not read.
+const FORMAT: u32 = 1;
+const MAGIC: &str = "SHOPKEEPER SNAPSHOT";
+
+/// Why a snapshot could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The disk did not do what it was asked.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// Finishes the sentence "cannot …".
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not what was written.
+    #[error("the snapshot file {path} is damaged: {detail}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// The folder of saved snapshots.
+#[derive(Clone, Debug)]
+pub struct SnapshotFolder(PathBuf);
+
+impl SnapshotFolder {
+    /// Opens the folder, creating it if need be.
+    pub fn open(path: PathBuf) -> Result<Self, SnapshotError> {
+        fs::create_dir_all(&path).map_err(io_error("create", &path))?;
+        Ok(Self(path))
+    }
+
+    fn path_of(&self, version: u64) -> PathBuf {
+        self.0.join(format!("v{version:010}.snapshot"))
+    }
+
+    /// Writes a snapshot under its version; it is not served before [`point_to`](Self::point_to).
+    pub fn save(&self, snapshot: &Snapshot) -> Result<u64, SnapshotError> {
+        let path = self.path_of(snapshot.version);
+        let body = postcard::to_stdvec(&**snapshot).map_err(|error| SnapshotError::Damaged {
+            path: path.clone(),
+            detail: error.to_string(),
+        })?;
+        let hash = blake3::hash(&body).to_hex();
+        let head = format!("{MAGIC} {FORMAT} {} {hash}\n", snapshot.version);
+        self.write_whole(&path, &[head.as_bytes(), &body])?;
+        Ok((head.len() + body.len()) as u64)
+    }
+
+    fn write_whole(&self, path: &Path, parts: &[&[u8]]) -> Result<(), SnapshotError> {
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
+            for part in parts {
+                file.write_all(part)?;
+            }
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+            fs::File::open(&self.0)?.sync_all()
+        };
+        write().map_err(io_error("write", path))
+    }
+
+    /// Makes `version` the served one, also after a restart.
+    pub fn point_to(&self, version: u64) -> Result<(), SnapshotError> {
+        self.write_whole(&self.0.join("SERVED"), &[format!("{version}\n").as_bytes()])
+    }
+
+    /// The version that is to be served.
+    pub fn served(&self) -> Option<u64> {
+        fs::read_to_string(self.0.join("SERVED")).ok()?.trim().parse().ok()
+    }
+
+    /// Saved versions, rising.
+    pub fn versions(&self) -> Vec<u64> {
+        let files = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let mut versions: Vec<u64> = files
+            .filter_map(|file| {
+                let name = file.file_name().into_string().ok()?;
+                name.strip_prefix('v')?.strip_suffix(".snapshot")?.parse().ok()
+            })
+            .collect();
+        versions.sort_unstable();
+        versions
+    }
+
+    /// Reads one version.
+    pub fn load(&self, version: u64) -> Result<Snapshot, SnapshotError> {
+        let path = self.path_of(version);
+        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        let damaged = |detail: String| SnapshotError::Damaged { path: path.clone(), detail };
+        let end = bytes
+            .iter()
+            .take(256)
+            .position(|&byte| byte == b'\n')
+            .ok_or_else(|| damaged("it has no head".into()))?;
+        let (head, body) = (&bytes[..end], &bytes[end + 1..]);
+        let expected = format!("{MAGIC} {FORMAT} {version} {}", blake3::hash(body).to_hex());
+        if head != expected.as_bytes() {
+            return Err(damaged("its head does not match its body".into()));
+        }
+        let contents: Contents =
+            postcard::from_bytes(body).map_err(|error| damaged(error.to_string()))?;
+        Ok(contents.into())
+    }
+
+    /// The snapshot to serve at start: the one pointed to, or, if that is damaged or gone, the
+    /// newest readable one before it; each that could not be read is named in the log.
+    pub fn load_served(&self) -> Option<Snapshot> {
+        let served = self.served().unwrap_or(u64::MAX);
+        self.versions().into_iter().rev().filter(|&version| version <= served).find_map(|version| {
+            self.load(version)
+                .inspect_err(|error| {
+                    tracing::error!(
+                        snapshot.version = version,
+                        error = error as &dyn std::error::Error,
+                        "a saved snapshot is refused; the one before it is taken"
+                    );
+                })
+                .ok()
+        })
+    }
+
+    /// Deletes all but the newest `keep` versions and the served one.
+    pub fn prune(&self, keep: usize) {
+        let (versions, served) = (self.versions(), self.served());
+        let surplus = versions.len().saturating_sub(keep);
+        for &version in versions[..surplus].iter().filter(|&&version| Some(version) != served) {
+            if let Err(error) = fs::remove_file(self.path_of(version)) {
+                tracing::warn!(snapshot.version = version, %error, "an old snapshot could not be deleted");
+            }
+        }
+    }
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
+    let path = path.to_owned();
+    move |source| SnapshotError::Io { doing, path, source }
+}

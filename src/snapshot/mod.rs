@@ -1,0 +1,117 @@
+//! What learning hands to deciding: immutable, versioned, saved and loaded.
+//!
+//! [`cell`] swaps it without blocking readers, [`mod@file`] keeps it on disk. Only the trainer publishes.
+
+pub mod cell;
+pub mod file;
+
+pub use cell::SnapshotCell;
+
+use crate::{
+    domain::{ItemId, Sequence, ShopperId, Timestamp},
+    learn::{
+        dataset::UserIdx,
+        demand::DemandOutlook,
+        recommenders::{FittedModel, blend::Blend},
+    },
+};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+/// What a snapshot file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Contents {
+    /// Running number, rising with each publication.
+    pub version: u64,
+    /// When it was trained.
+    pub trained_at: Timestamp,
+    /// The time that weights have faded to: that of the last event it has learned from.
+    pub as_of: Timestamp,
+    /// The last event that it has learned from.
+    pub watermark: Sequence,
+    /// Items by position.
+    pub items: Vec<ItemId>,
+    /// Shoppers by position.
+    pub shoppers: Vec<ShopperId>,
+    /// Where each shopper's row begins in `history`; one more than shoppers.
+    pub history_starts: Vec<u32>,
+    /// Items, rising within a row, with weights at `as_of`.
+    pub history: Vec<(u32, f32)>,
+    /// Where each shopper's row begins in `purchases`; one more than shoppers.
+    pub purchase_starts: Vec<u32>,
+    /// Items, rising within a row, with the time of the last purchase.
+    pub purchases: Vec<(u32, Timestamp)>,
+    /// The fitted models that the blend uses.
+    pub models: Vec<FittedModel>,
+    /// How they are joined.
+    pub blend: Blend,
+    /// Most popular items first, with their decayed weight.
+    pub popular: Vec<(u32, f32)>,
+    /// Demand against expectation, by item position.
+    pub demand: DemandOutlook,
+    /// What was measured, as JSON text.
+    pub report: String,
+}
+
+/// Everything a request reads, frozen at one training run.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    contents: Contents,
+    item_positions: FxHashMap<ItemId, u32>,
+    shopper_positions: FxHashMap<ShopperId, u32>,
+    popularity: Vec<f32>,
+}
+
+impl From<Contents> for Snapshot {
+    fn from(contents: Contents) -> Self {
+        let item_positions = contents.items.iter().cloned().zip(0..).collect();
+        let shopper_positions = contents.shoppers.iter().cloned().zip(0..).collect();
+        let mut popularity = vec![0.0; contents.items.len()];
+        for &(at, weight) in &contents.popular {
+            if let Some(place) = popularity.get_mut(at as usize) {
+                *place = weight;
+            }
+        }
+        Self { contents, item_positions, shopper_positions, popularity }
+    }
+}
+
+impl std::ops::Deref for Snapshot {
+    type Target = Contents;
+    fn deref(&self) -> &Contents {
+        &self.contents
+    }
+}
+
+impl Snapshot {
+    /// The item's position, if the snapshot knows it.
+    pub fn item_position(&self, item: &ItemId) -> Option<u32> {
+        self.item_positions.get(item).copied()
+    }
+
+    /// How much the item at this position is wanted, 0 if not at all.
+    pub fn popularity_of(&self, item: u32) -> f32 {
+        self.popularity.get(item as usize).copied().unwrap_or_default()
+    }
+
+    /// The shopper's position, if the snapshot knows them.
+    pub fn shopper_position(&self, shopper: &ShopperId) -> Option<UserIdx> {
+        self.shopper_positions.get(shopper).map(|&at| UserIdx(at))
+    }
+
+    /// What the shopper had done when the snapshot was trained.
+    pub fn history_of(&self, shopper: UserIdx) -> &[(u32, f32)] {
+        slice_of(&self.history_starts, &self.history, shopper)
+    }
+
+    /// What the shopper had bought, and when last.
+    pub fn purchases_of(&self, shopper: UserIdx) -> &[(u32, Timestamp)] {
+        slice_of(&self.purchase_starts, &self.purchases, shopper)
+    }
+}
+
+fn slice_of<'a, T>(starts: &[u32], values: &'a [T], row: UserIdx) -> &'a [T] {
+    let bound = |at: usize| starts.get(at).map_or(0, |&start| start as usize);
+    let (from, to) = (bound(row.0 as usize), bound(row.0 as usize + 1));
+    values.get(from..to).unwrap_or(&[])
+}
