@@ -3,7 +3,8 @@
 //!
 //! Rooms: [`domain`] (the words of a shop) ← [`learn`] (what is fitted from data) ← [`record`] (how
 //! facts come in and stay), [`live`] (what happened lately), [`config`], [`lifecycle`],
-//! [`telemetry`]. `tests/it/architecture.rs` keeps the arrows.
+//! [`telemetry`]; beside them [`simulate`] (a made-up shop whose truth is known).
+//! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod config;
 pub mod domain;
@@ -11,4 +12,5 @@ pub mod learn;
 pub mod lifecycle;
 pub mod live;
 pub mod record;
+pub mod simulate;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use std::{
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("learn", &["domain"]),
+    ("simulate", &["domain"]),
     ("config", &["domain"]),
     ("lifecycle", &[]),
     ("telemetry", &["config", "domain"]),

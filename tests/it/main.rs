@@ -4,3 +4,4 @@
 
 mod architecture;
 mod model_contract;
+mod simulation;
