@@ -28,5 +28,6 @@ pub mod lifecycle;
 pub mod live;
 pub mod record;
 pub mod rounds;
+pub mod simulate;
 pub mod snapshot;
 pub mod telemetry;

@@ -35,7 +35,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["app", "config", "domain", "record", "telemetry"]),
+    ("cli", &["app", "config", "domain", "record", "simulate", "telemetry"]),
+    ("simulate", &["domain"]),
     ("main", &[]),
 ];
 

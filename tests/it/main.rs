@@ -6,5 +6,6 @@ mod architecture;
 mod import;
 mod model_contract;
 mod pricing;
+mod simulation;
 mod store_contract;
 mod support;
