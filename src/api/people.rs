@@ -146,7 +146,7 @@ pub async fn delete_user(
 ) -> Result<Json<ErasureAnswer>, ApiError> {
     let user = known(&state, &user).await?.user_id;
     let receipt = state.store.erase_user(&user, state.clock.now()).await?;
-    state.live.shoppers.forget(&user);
+    state.live.shoppers.forget(std::slice::from_ref(&receipt));
     let snapshot = state.snapshots.current();
     let shopper = crate::domain::ShopperId::User(user);
     let holds = snapshot.shopper_position(&shopper).is_some();

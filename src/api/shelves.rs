@@ -24,6 +24,8 @@ const POPULAR_SHORT: usize = 200;
 pub struct ShelfKey {
     version: u64,
     shopper: Option<ShopperId>,
+    /// Erased since the snapshot was trained, which therefore must not be asked about them.
+    is_erased: bool,
     session: Option<ShopperId>,
     /// How many live events, and the last of them.
     stamp: (usize, Sequence),
@@ -95,8 +97,10 @@ pub fn shelf_of(
         .collect();
     let since = || live.iter().flat_map(|e| e.iter()).filter(|e| e.sequence > snapshot.watermark);
     let stamp = since().fold((0, Sequence(0)), |(n, last), e| (n + 1, last.max(e.sequence)));
+    let is_erased = |shopper| shoppers.is_erased(shopper, snapshot.trained_at);
     let key = ShelfKey {
         version: snapshot.version,
+        is_erased: asker.shopper.as_ref().is_some_and(is_erased),
         shopper: asker.shopper,
         session: asker.session,
         stamp,
@@ -120,7 +124,8 @@ pub fn shelf_of(
         occurred_at: snapshot.as_of,
         value: None,
     }));
-    let taste = taste(snapshot, key.shopper.as_ref(), &recent, context, &state.weighting);
+    let shopper = key.shopper.as_ref().filter(|_| !key.is_erased);
+    let taste = taste(snapshot, shopper, &recent, context, &state.weighting);
     let shelf = Arc::new(Shelf::fill(snapshot, taste));
     state.shelves.shelves.insert(key, shelf.clone());
     state.metrics.list_cache_bytes.set(state.shelves.n_bytes() as i64);

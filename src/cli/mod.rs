@@ -4,6 +4,7 @@
 //! readable line to standard error.
 
 mod commands;
+mod demo;
 pub mod import;
 
 use crate::{config::Config, telemetry};
@@ -28,6 +29,8 @@ pub struct Arguments {
 enum Command {
     /// Serve HTTP (the default).
     Serve,
+    /// Make up a shop, learn from it, serve it, and say what to try.
+    Demo(demo::DemoArguments),
     /// Train once and publish, if the result is good enough.
     Train,
     /// Read files into the store; safe to run twice.
@@ -65,6 +68,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime.block_on(commands::serve(config, arguments.json)),
+        Command::Demo(demo) => runtime.block_on(demo::demo(config, demo, arguments.json)),
         Command::Train => runtime.block_on(commands::train(config, arguments.json)),
         Command::Import { format, paths, rejects } => {
             runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))

@@ -9,7 +9,10 @@ use super::{
     recommenders::FitError,
 };
 use crate::{
-    domain::{Clock, ItemId, ModelRun, RunOutcome, Sequence, Timestamp, time::DAY_MS},
+    domain::{
+        Clock, ItemId, ModelRun, RunOutcome, Sequence, Timestamp, UserId, person::user_hash,
+        time::DAY_MS,
+    },
     live::Live,
     record::store::{Store, StoreError},
     snapshot::{
@@ -18,10 +21,10 @@ use crate::{
     },
     telemetry::{Metrics, ModelLabel, OutcomeLabel},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::json;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -93,6 +96,7 @@ struct Memory {
     log: EventLog,
     read_to: Sequence,
     erasure: i64,
+    erased_at: Option<Timestamp>,
 }
 
 /// The trainer.
@@ -261,7 +265,7 @@ impl Trainer {
             }
         };
         let result = tokio::select! {
-            result = self.attempt_with_lease(is_asked, now, &served, stop) => result,
+            result = self.attempt_with_lease(is_asked, now, (&served, last), stop) => result,
             never = renewing => never,
         };
         self.store.release_lease("training", &self.holder).await?;
@@ -272,22 +276,24 @@ impl Trainer {
         &mut self,
         is_asked: bool,
         now: Timestamp,
-        served: &Snapshot,
+        (served, last): (&Snapshot, Sequence),
         stop: &CancellationToken,
     ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
-        let erased = self.read(stop).await?;
+        let erased = self.read_erasures().await?;
+        let is_served_whole = served.version > 0 && served.watermark == last;
+        if is_served_whole && !erased {
+            return skipped("nothing changed since the served snapshot".into());
+        }
+        self.read_events(stop).await?;
         let (new_events, read_to, n_acts) = {
-            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let memory = self.memory();
             let acts = memory.log.acts();
             let new = acts.iter().filter(|act| act.sequence > served.watermark).count() as u64;
             (new, memory.read_to, acts.len())
         };
         if n_acts == 0 {
-            return skipped("there are no events to learn from".into());
-        }
-        if served.version > 0 && served.watermark == read_to && !erased {
-            return skipped("nothing changed since the served snapshot".into());
+            return skipped("there are no events about items to learn from".into());
         }
         let enough =
             is_asked || erased || served.version == 0 || new_events >= self.params.new_events_min;
@@ -304,19 +310,21 @@ impl Trainer {
                 .get_or_create(&ModelLabel { model: kind.name() })
                 .observe(seconds);
         }
-        if let Some(why) = is_worse(served, &fitted.report, self.params.tolerance) {
+        let worse = is_worse(served, &fitted.report, self.params.tolerance);
+        // Who was erased must not live on in a snapshot because it was a good one.
+        if let Some(why) = worse.filter(|_| !erased) {
             tracing::warn!(reason = why, "a new snapshot is refused");
             return Ok((RunOutcome::Refused, why, None, fitted.report));
         }
+        let keep = if erased { 1 } else { self.params.keep_versions };
         let newest = self.folder.versions().last().copied().unwrap_or(0);
         let version = newest.max(served.version) + 1;
         let report = fitted.report.clone();
         let snapshot: Arc<Snapshot> = {
-            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let memory = self.memory();
             Arc::new(contents(&memory.log, fitted, version, (now, as_of), read_to).into())
         };
-        let (folder, keep, saved) =
-            (self.folder.clone(), self.params.keep_versions, snapshot.clone());
+        let (folder, saved) = (self.folder.clone(), snapshot.clone());
         blocking(move || {
             folder.save(&saved)?;
             folder.point_to(saved.version)?;
@@ -330,36 +338,48 @@ impl Trainer {
         Ok((RunOutcome::Published, report.choice.clone(), Some(version), report))
     }
 
-    /// Reads events and erasures since last time; `true` if somebody was erased.
-    async fn read(&self, stop: &CancellationToken) -> Result<bool, TrainError> {
-        let (mut after, mut erasure) = {
-            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            (memory.read_to, memory.erasure)
+    /// Reads erasures; `true` if somebody was erased since the served snapshot was trained.
+    ///
+    /// Called before events are read: who is erased and comes back is a new person.
+    async fn read_erasures(&self) -> Result<bool, TrainError> {
+        let (mut after, mut last_at) = {
+            let memory = self.memory();
+            (memory.erasure, memory.erased_at)
         };
+        loop {
+            let receipts = self.store.erasures_after(after, PAGE).await?;
+            let Some(last) = receipts.last() else { break };
+            (after, last_at) = (last.sequence, Some(last.erased_at));
+            let hashes: FxHashSet<&str> =
+                receipts.iter().map(|receipt| receipt.user_hash.as_str()).collect();
+            let is_erased = |user: &UserId| hashes.contains(user_hash(user).as_str());
+            self.memory().log.forget(|shopper| shopper.user().is_some_and(is_erased));
+        }
+        let mut memory = self.memory();
+        (memory.erasure, memory.erased_at) = (after, last_at);
+        Ok(last_at.is_some_and(|at| at >= self.snapshots.current().trained_at))
+    }
+
+    /// Reads events since last time.
+    async fn read_events(&self, stop: &CancellationToken) -> Result<(), TrainError> {
+        let mut after = self.memory().read_to;
         let weighting: &Weighting = &self.params.pipeline.weighting;
         while !stop.is_cancelled() {
             let events = self.store.events_after(after, PAGE).await?;
             let Some(last) = events.last() else { break };
             after = last.sequence;
-            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = self.memory();
             memory.log.extend(&events, weighting);
             memory.read_to = after;
         }
-        let receipts = self.store.erasures_after(erasure, PAGE).await?;
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        for receipt in &receipts {
-            erasure = receipt.sequence;
-            memory.log.forget(|shopper| {
-                let hash = |user| crate::domain::person::user_hash(user) == receipt.user_hash;
-                shopper.user().is_some_and(hash)
-            });
-        }
-        memory.erasure = erasure;
         let window_ms = i64::from(self.params.window_days) * DAY_MS;
-        memory.log.settle(window_ms, self.params.events_max);
-        // At a first read the served snapshot may be older than the last receipt: train anew.
-        let newest = receipts.last().map(|receipt| receipt.erased_at);
-        Ok(newest.is_some_and(|at| at >= self.snapshots.current().trained_at))
+        self.memory().log.settle(window_ms, self.params.events_max);
+        Ok(())
+    }
+
+    /// A poisoned memory is one that a panicking fit only read.
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fits as of the last event: in a shop that is open that is now, and a shop whose past was

@@ -52,8 +52,14 @@ impl Follower {
         }
     }
 
-    /// Reads what is new, to the end.
+    /// Reads what is new, to the end; erasures first: who is erased and comes back is a new person.
     pub async fn follow(&mut self) -> Result<(), StoreError> {
+        loop {
+            let receipts = self.store.erasures_after(self.erasure, PAGE).await?;
+            let Some(last) = receipts.last() else { break };
+            self.erasure = last.sequence;
+            self.live.shoppers.forget(&receipts);
+        }
         loop {
             let items = self.store.items_after(self.revision, PAGE).await?;
             let Some(last) = items.last() else { break };
@@ -68,14 +74,6 @@ impl Follower {
             self.sequence = last.sequence;
             for recorded in events {
                 self.live.shoppers.record(recorded.sequence, &recorded.event);
-            }
-        }
-        loop {
-            let receipts = self.store.erasures_after(self.erasure, PAGE).await?;
-            let Some(last) = receipts.last() else { break };
-            self.erasure = last.sequence;
-            for receipt in &receipts {
-                self.live.shoppers.forget_by_hash(&receipt.user_hash);
             }
         }
         self.metrics.live_shoppers.set(self.live.shoppers.len() as i64);

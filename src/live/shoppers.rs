@@ -1,7 +1,11 @@
 //! What each shopper did lately, newest last.
 
-use crate::domain::{Event, EventKind, ItemId, Sequence, ShopperId, Timestamp, UserId};
+use crate::domain::{
+    ErasureReceipt, Event, EventKind, ItemId, Sequence, ShopperId, Timestamp, UserId,
+    person::user_hash,
+};
 use quick_cache::sync::Cache;
+use rustc_hash::FxHashSet;
 use std::{
     collections::VecDeque,
     sync::{
@@ -28,10 +32,14 @@ pub struct LiveEvent {
 /// Newest events that popularity looks at.
 const LATEST_MAX: usize = 10_000;
 
+/// Erasures remembered until a snapshot is trained without those people.
+const ERASED_MAX: usize = 100_000;
+
 /// Recent events by shopper; bounded in shoppers and in events of each.
 pub struct Shoppers {
     recent: Cache<ShopperId, Arc<[LiveEvent]>>,
     known: Cache<UserId, ()>,
+    erased: Cache<String, Timestamp>,
     latest: Mutex<VecDeque<LiveEvent>>,
     events_max: usize,
     writing: Mutex<()>,
@@ -44,6 +52,7 @@ impl Shoppers {
         Self {
             recent: Cache::new(shoppers_max),
             known: Cache::new(shoppers_max),
+            erased: Cache::new(ERASED_MAX),
             latest: Mutex::default(),
             events_max,
             writing: Mutex::default(),
@@ -103,17 +112,22 @@ impl Shoppers {
         self.known.get(user).is_some()
     }
 
-    /// Forgets a person.
-    pub fn forget(&self, user: &UserId) {
-        self.known.remove(user);
-        self.recent.remove(&ShopperId::User(user.clone()));
-    }
-
-    /// Forgets whom an erasure receipt names; a scan, for receipts of other processes.
-    pub fn forget_by_hash(&self, hash: &str) {
-        let is_named = |user: &UserId| crate::domain::person::user_hash(user) == hash;
+    /// Forgets the people whom erasure receipts name.
+    pub fn forget(&self, receipts: &[ErasureReceipt]) {
+        for receipt in receipts {
+            self.erased.insert(receipt.user_hash.clone(), receipt.erased_at);
+        }
+        let hashes: FxHashSet<&str> =
+            receipts.iter().map(|receipt| receipt.user_hash.as_str()).collect();
+        let is_named = |user: &UserId| hashes.contains(user_hash(user).as_str());
         self.known.retain(|user, ()| !is_named(user));
         self.recent.retain(|shopper, _| !shopper.user().is_some_and(is_named));
+    }
+
+    /// Whether the shopper was erased at `since` or later: a snapshot of before must not know them.
+    pub fn is_erased(&self, shopper: &ShopperId, since: Timestamp) -> bool {
+        let erased_at = |user| self.erased.get(user_hash(user).as_str());
+        !self.erased.is_empty() && shopper.user().and_then(erased_at).is_some_and(|at| at >= since)
     }
 
     /// How many shoppers are in memory.
