@@ -6,6 +6,7 @@ mod architecture;
 mod import;
 mod model_contract;
 mod pricing;
+mod service;
 mod simulation;
 mod store_contract;
 mod support;

@@ -1,3 +1,4 @@
 //! What tests share.
 
 pub(crate) mod postgres;
+pub(crate) mod service;
