@@ -13,6 +13,7 @@ pub mod operator;
 pub mod people;
 pub mod prices;
 pub mod recommendations;
+pub mod rendered;
 pub mod router;
 pub mod shelves;
 pub mod state;

@@ -3,17 +3,17 @@
 use super::{
     error::{ApiError, Problem},
     extract::{Body, Path, Query, item_id, session_id, user_id},
-    prices::quote_of,
-    shelves::{Asker, popular_now, shelf_of},
+    rendered::list_of,
+    shelves::Asker,
     state::{ApiState, Money},
 };
 use crate::{
-    decide::recommend::{Ask, Source, reasons::Reason, recommend},
-    domain::{ItemId, ShopperId},
+    decide::recommend::{Ask, Source},
+    domain::{ItemId, ShopperId, time::SECOND_MS},
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 /// Steers a list.
@@ -87,7 +87,8 @@ pub struct ListAnswer {
     /// Why the list is empty, if it is.
     empty_because: Option<&'static str>,
     /// Best first.
-    items: Vec<ListItem>,
+    #[schema(value_type = Vec<ListItem>)]
+    items: Box<RawValue>,
 }
 
 /// The snapshot behind an answer.
@@ -105,18 +106,18 @@ pub struct ModelInfo {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListItem {
     /// Its id.
-    item: String,
+    pub(super) item: String,
     /// From 1.
-    rank: usize,
+    pub(super) rank: usize,
     /// Preference; comparable within this list only.
-    score: f32,
+    pub(super) score: f32,
     /// Why; filled when `explain` is set.
-    reasons: Vec<ListReason>,
+    pub(super) reasons: Vec<ListReason>,
     /// What it costs now, if it has a price.
     #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<ListPrice>,
+    pub(super) price: Option<ListPrice>,
     /// `in`, or `unknown` if stock is not counted.
-    stock: &'static str,
+    pub(super) stock: &'static str,
 }
 
 /// One reason.
@@ -124,9 +125,9 @@ pub struct ListItem {
 pub struct ListReason {
     /// `buy_again`, `seen_before`, `because_you_bought`, `because_you_liked`, `people_like_you`,
     /// `popular`.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// The items that caused it.
-    items: Vec<String>,
+    pub(super) items: Vec<String>,
 }
 
 /// A quoted price.
@@ -134,11 +135,11 @@ pub struct ListReason {
 pub struct ListPrice {
     /// How much.
     #[serde(flatten)]
-    money: Money,
+    pub(super) money: Money,
     /// Names the quote.
-    quote_id: String,
+    pub(super) quote_id: String,
     /// Until when it holds.
-    valid_until: String,
+    pub(super) valid_until: String,
 }
 
 struct Wanted {
@@ -219,39 +220,8 @@ fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
 
 fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
-    let shelf = shelf_of(state, &snapshot, wanted.asker, &wanted.ask.context);
-    // Only a stranger needs it.
-    let popular = match &shelf.ranked {
-        Some(_) => Arc::default(),
-        None => popular_now(state, &snapshot),
-    };
-    let days = state.config.recommendations.hide_purchased_days;
-    let list = recommend(&snapshot, &shelf, &popular, state, &wanted.ask, (now, days));
+    let list = list_of(state, &snapshot, (wanted.asker, &wanted.ask, wanted.price), now);
     let is_down = state.metrics.store_up.get() == 0;
-    let items = list.picks.into_iter().zip(1..).map(|(pick, rank)| {
-        let entry = state.live.catalogue.get(&pick.item);
-        let price = entry.as_ref().filter(|_| wanted.price).and_then(|entry| {
-            let quote = quote_of(state, entry, now)?;
-            Some(ListPrice {
-                money: state.money(quote.price),
-                quote_id: quote.quote_id,
-                valid_until: quote.valid_until.to_string(),
-            })
-        });
-        let counted = entry.is_some_and(|entry| entry.item.fields.stock.is_some());
-        let named = |reason: Reason| ListReason {
-            kind: reason.kind,
-            items: reason.items.iter().map(ToString::to_string).collect(),
-        };
-        ListItem {
-            item: pick.item.to_string(),
-            rank,
-            score: pick.score,
-            reasons: pick.reasons.into_iter().map(named).collect(),
-            price,
-            stock: if counted { "in" } else { "unknown" },
-        }
-    });
     let is_trained = snapshot.version > 0;
     ListAnswer {
         recommendation_id: uuid::Uuid::now_v7().to_string(),
@@ -266,13 +236,13 @@ fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {
         model: ModelInfo {
             version: snapshot.version,
             trained_at: is_trained.then(|| snapshot.trained_at.to_string()),
-            age_seconds: is_trained.then(|| now.since_ms(snapshot.trained_at) / 1000),
+            age_seconds: is_trained.then(|| now.since_ms(snapshot.trained_at) / SECOND_MS),
         },
         degraded: is_down,
         degraded_because: is_down.then_some(
             "the database does not answer; recent events of other processes are missing",
         ),
         empty_because: list.empty_because,
-        items: items.collect(),
+        items: list.items.clone(),
     }
 }

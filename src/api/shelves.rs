@@ -1,16 +1,19 @@
 //! Ready shelves of shoppers who come again, and what is popular now: bounded, and never stale, since
 //! all that a shelf depends on is in its key.
 
-use super::state::ApiState;
+use super::{
+    rendered::{RenderKey, Rendered, RenderedBytes},
+    state::ApiState,
+};
 use crate::{
     decide::recommend::{Popular, Recent, Shelf, taste},
     domain::{EventKind, ItemId, Sequence, ShopperId},
-    live::shoppers::{LiveEvent, Shoppers},
     snapshot::Snapshot,
 };
+use arc_swap::ArcSwapOption;
 use quick_cache::{Weighter, sync::Cache};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -33,13 +36,25 @@ pub struct ShelfKey {
     context: Vec<ItemId>,
 }
 
+impl ShelfKey {
+    /// The one key of all about whom nothing is known.
+    pub fn of_strangers(snapshot: &Snapshot, context: &[ItemId]) -> Self {
+        Self { version: snapshot.version, context: context.to_vec(), ..Self::default() }
+    }
+
+    /// Bytes held; ids are shared and not counted.
+    pub fn n_bytes(&self) -> u64 {
+        let ids = size_of::<ItemId>() * (self.visited.len() + self.context.len());
+        (size_of::<Self>() + ids) as u64
+    }
+}
+
 #[derive(Clone)]
 struct Bytes;
 
 impl Weighter<ShelfKey, Arc<Shelf>> for Bytes {
     fn weight(&self, key: &ShelfKey, shelf: &Arc<Shelf>) -> u64 {
-        let ids = size_of::<ItemId>() * (key.visited.len() + key.context.len());
-        (size_of::<ShelfKey>() + ids + shelf.n_bytes()) as u64
+        key.n_bytes() + shelf.n_bytes() as u64
     }
 }
 
@@ -50,24 +65,31 @@ struct PopularNow {
     popular: Arc<Popular>,
 }
 
-/// Both caches.
+/// The caches behind lists.
 pub struct Shelves {
-    shelves: Cache<ShelfKey, Arc<Shelf>, Bytes>,
-    popular: Mutex<Option<PopularNow>>,
+    filled: Cache<ShelfKey, Arc<Shelf>, Bytes>,
+    /// Lists as they go over the wire.
+    pub(super) rendered: Cache<RenderKey, Arc<Rendered>, RenderedBytes>,
+    popular: ArcSwapOption<PopularNow>,
 }
 
 impl Shelves {
-    /// Empty, for at most `bytes_max` bytes of shelves.
+    /// Empty, for at most `bytes_max` bytes of shelves and lists.
     pub fn new(bytes_max: u64) -> Self {
-        /// A guess at a shelf's size, from which the cache sizes its tables.
-        const SHELF_BYTES: u64 = 4_096;
-        let n = (bytes_max / SHELF_BYTES).max(1) as usize;
-        Self { shelves: Cache::with_weighter(n, bytes_max, Bytes), popular: Mutex::default() }
+        /// A guess at the size of either, from which the caches size their tables.
+        const ENTRY_BYTES: u64 = 4_096;
+        let half = (bytes_max / 2).max(1);
+        let n = (half / ENTRY_BYTES).max(1) as usize;
+        Self {
+            filled: Cache::with_weighter(n, half, Bytes),
+            rendered: Cache::with_weighter(n, half, RenderedBytes),
+            popular: ArcSwapOption::empty(),
+        }
     }
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        self.shelves.weight()
+        self.filled.weight() + self.rendered.weight()
     }
 }
 
@@ -82,23 +104,22 @@ pub struct Asker {
     pub visited: Vec<ItemId>,
 }
 
-/// The shelf of whoever asks, from the cache or filled now.
-pub fn shelf_of(
+/// Names the shelf of whoever asks, as of their last event.
+pub fn shelf_key(
     state: &ApiState,
     snapshot: &Snapshot,
     asker: Asker,
     context: &[ItemId],
-) -> Arc<Shelf> {
-    let shoppers: &Shoppers = &state.live.shoppers;
-    let live: Vec<Arc<[LiveEvent]>> = [&asker.shopper, &asker.session]
-        .into_iter()
-        .flatten()
-        .map(|shopper| shoppers.recent(shopper))
-        .collect();
-    let since = || live.iter().flat_map(|e| e.iter()).filter(|e| e.sequence > snapshot.watermark);
-    let stamp = since().fold((0, Sequence(0)), |(n, last), e| (n + 1, last.max(e.sequence)));
+) -> ShelfKey {
+    let shoppers = &state.live.shoppers;
+    let mut stamp = (0, Sequence(0));
+    for shopper in [&asker.shopper, &asker.session].into_iter().flatten() {
+        for event in shoppers.recent(shopper).iter().filter(|e| e.sequence > snapshot.watermark) {
+            stamp = (stamp.0 + 1, stamp.1.max(event.sequence));
+        }
+    }
     let is_erased = |shopper| shoppers.is_erased(shopper, snapshot.trained_at);
-    let key = ShelfKey {
+    ShelfKey {
         version: snapshot.version,
         is_erased: asker.shopper.as_ref().is_some_and(is_erased),
         shopper: asker.shopper,
@@ -106,18 +127,25 @@ pub fn shelf_of(
         stamp,
         visited: asker.visited,
         context: context.to_vec(),
-    };
-    if let Some(shelf) = state.shelves.shelves.get(&key) {
+    }
+}
+
+/// The shelf of this name, from the cache or filled now.
+pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Shelf> {
+    if let Some(shelf) = state.shelves.filled.get(key) {
         return shelf;
     }
-    let mut recent: Vec<Recent> = since()
-        .map(|event| Recent {
+    let mut recent: Vec<Recent> = Vec::new();
+    for shopper in [&key.shopper, &key.session].into_iter().flatten() {
+        let live = state.live.shoppers.recent(shopper);
+        let since = live.iter().filter(|event| event.sequence > snapshot.watermark);
+        recent.extend(since.map(|event| Recent {
             kind: event.kind,
             item: event.item.clone(),
             occurred_at: event.occurred_at,
             value: event.value,
-        })
-        .collect();
+        }));
+    }
     recent.extend(key.visited.iter().map(|item| Recent {
         kind: EventKind::View,
         item: item.clone(),
@@ -125,17 +153,19 @@ pub fn shelf_of(
         value: None,
     }));
     let shopper = key.shopper.as_ref().filter(|_| !key.is_erased);
-    let taste = taste(snapshot, shopper, &recent, context, &state.weighting);
+    let taste = taste(snapshot, shopper, &recent, &key.context, &state.weighting);
     let shelf = Arc::new(Shelf::fill(snapshot, taste));
-    state.shelves.shelves.insert(key, shelf.clone());
-    state.metrics.list_cache_bytes.set(state.shelves.n_bytes() as i64);
+    // A stranger's shelf holds nothing that is worth a place.
+    if shelf.ranked.is_some() {
+        state.shelves.filled.insert(key.clone(), shelf.clone());
+    }
     shelf
 }
 
 /// What is wanted now: the snapshot's popularity and the weight of the latest events since.
 pub fn popular_now(state: &ApiState, snapshot: &Snapshot) -> Arc<Popular> {
     let last = state.live.shoppers.last_sequence();
-    let mut cached = state.shelves.popular.lock().unwrap_or_else(PoisonError::into_inner);
+    let cached = state.shelves.popular.load();
     if let Some(now) = &*cached
         && now.version == snapshot.version
         && (now.last == last
@@ -157,6 +187,6 @@ pub fn popular_now(state: &ApiState, snapshot: &Snapshot) -> Arc<Popular> {
         made: Instant::now(),
         popular: popular.clone(),
     };
-    *cached = Some(now);
+    state.shelves.popular.store(Some(Arc::new(now)));
     popular
 }

@@ -4,7 +4,10 @@ use crate::domain::{
     Cents, Item, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp, time::DAY_MS,
 };
 use dashmap::DashMap;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// How far back prices are kept in memory: the 30 days of the law, and a day for clocks.
 pub const TRAIL_MS: i64 = 31 * DAY_MS;
@@ -22,12 +25,13 @@ pub struct Entry {
 pub struct Catalogue {
     entries: DashMap<ItemId, Entry>,
     items_max: usize,
+    epoch: AtomicU64,
 }
 
 impl Catalogue {
     /// Empty, for at most `items_max` items.
     pub fn new(items_max: usize) -> Self {
-        Self { entries: DashMap::new(), items_max }
+        Self { entries: DashMap::new(), items_max, epoch: AtomicU64::new(0) }
     }
 
     /// The item as it is now, also a removed one.
@@ -62,6 +66,7 @@ impl Catalogue {
                 }
                 let trail = follow_price(before, &item);
                 known.insert(Entry { item: Arc::new(item), trail });
+                self.epoch.fetch_add(1, Ordering::AcqRel);
             }
             dashmap::Entry::Vacant(free) if room => {
                 let trail = item.price_in_force.map(|price| PriceEntry {
@@ -72,6 +77,7 @@ impl Catalogue {
                     reason: PriceReason::ListPrice,
                 });
                 free.insert(Entry { item: Arc::new(item), trail: trail.into_iter().collect() });
+                self.epoch.fetch_add(1, Ordering::AcqRel);
             }
             dashmap::Entry::Vacant(_full) => {
                 tracing::warn!(
@@ -85,7 +91,14 @@ impl Catalogue {
     pub fn set_trail(&self, item: &ItemId, trail: Vec<PriceEntry>) {
         if let Some(mut entry) = self.entries.get_mut(item) {
             entry.trail = trail.into();
+            self.epoch.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    /// Rises with every change: what was made from the catalogue at this number is true while it
+    /// stays.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Number of items in memory, removed ones included.

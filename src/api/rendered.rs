@@ -1,0 +1,173 @@
+//! Lists as they go over the wire, kept while nothing that they depend on has changed.
+
+use super::{
+    prices::quote_of,
+    recommendations::{ListItem, ListPrice, ListReason},
+    shelves::{Asker, ShelfKey, popular_now, shelf_key, shelf_of},
+    state::ApiState,
+};
+use crate::{
+    decide::recommend::{Ask, Pick, Popular, Shelf, Source, reasons::Reason, recommend},
+    domain::{
+        ItemId, Timestamp,
+        time::{DAY_MS, SECOND_MS},
+    },
+    snapshot::Snapshot,
+};
+use quick_cache::Weighter;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// All that a list depends on but the catalogue, popularity and time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RenderKey {
+    shelf: ShelfKey,
+    n: usize,
+    category: Option<String>,
+    exclude: Vec<ItemId>,
+    explain: bool,
+    price: bool,
+}
+
+/// A list in JSON, and how long it is true.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The items, a JSON array.
+    pub items: Box<RawValue>,
+    /// Where the list comes from.
+    pub source: Source,
+    /// Why it is empty, if it is.
+    pub empty_because: Option<&'static str>,
+    /// The catalogue it was made from.
+    epoch: u64,
+    /// When a quote or a hidden purchase runs out.
+    until: Timestamp,
+    /// The popularity it was made from, if it was.
+    popular: Option<Arc<Popular>>,
+}
+
+/// Weighs lists by their text.
+#[derive(Clone)]
+pub struct RenderedBytes;
+
+impl Weighter<RenderKey, Arc<Rendered>> for RenderedBytes {
+    fn weight(&self, key: &RenderKey, list: &Arc<Rendered>) -> u64 {
+        let ids = size_of::<ItemId>() * key.exclude.len();
+        (size_of::<RenderKey>() + size_of::<Rendered>() + ids + list.items.get().len()) as u64
+            + key.shelf.n_bytes()
+    }
+}
+
+/// The list for whoever asks: a ready one if it is still true, else made now.
+///
+/// A new event of the shopper is in the key; a change of the catalogue, of a quote's period, or of
+/// what is popular makes a ready list untrue.
+pub fn list_of(
+    state: &ApiState,
+    snapshot: &Snapshot,
+    (asker, ask, price): (Asker, &Ask, bool),
+    now: Timestamp,
+) -> Arc<Rendered> {
+    // Read before anything else: a change while the list is made must make it untrue.
+    let epoch = state.live.catalogue.epoch();
+    let shelf_key = shelf_key(state, snapshot, asker, &ask.context);
+    let mut key = RenderKey {
+        shelf: shelf_key,
+        n: ask.n,
+        category: ask.category.clone(),
+        exclude: ask.exclude.clone(),
+        explain: ask.explain,
+        price,
+    };
+    let is_true = |list: &Rendered, popular: Option<&Arc<Popular>>| {
+        let same_popular = match (&list.popular, popular) {
+            (None, _) => true,
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (Some(_), None) => false,
+        };
+        list.epoch == epoch && now < list.until && same_popular
+    };
+    if let Some(list) = state.shelves.rendered.get(&key).filter(|list| is_true(list, None)) {
+        return list;
+    }
+    let shelf = shelf_of(state, snapshot, &key.shelf);
+    // Only a stranger needs to know what is popular, and strangers share a list.
+    let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
+    if popular.is_some() && shelf.taste.purchases.is_empty() {
+        key.shelf = ShelfKey::of_strangers(snapshot, &ask.context);
+    }
+    let known = popular.as_ref().and_then(|_| state.shelves.rendered.get(&key));
+    if let Some(list) = known.filter(|list| is_true(list, popular.as_ref())) {
+        return list;
+    }
+    let list = Arc::new(render(state, snapshot, (&shelf, popular, ask), (epoch, price), now));
+    state.shelves.rendered.insert(key, list.clone());
+    state.metrics.list_cache_bytes.set(state.shelves.n_bytes() as i64);
+    list
+}
+
+fn render(
+    state: &ApiState,
+    snapshot: &Snapshot,
+    (shelf, popular, ask): (&Shelf, Option<Arc<Popular>>, &Ask),
+    (epoch, price): (u64, bool),
+    now: Timestamp,
+) -> Rendered {
+    let days = state.config.recommendations.hide_purchased_days;
+    let nobody = Popular::default();
+    let popularity = popular.as_deref().unwrap_or(&nobody);
+    let list = recommend(snapshot, shelf, popularity, state, ask, (now, days));
+    let items: Vec<ListItem> = list
+        .picks
+        .into_iter()
+        .zip(1..)
+        .map(|(pick, rank)| list_item(state, pick, rank, price, now))
+        .collect();
+    let items = serde_json::value::to_raw_value(&items).unwrap_or_else(|_| {
+        debug_assert!(false, "plain fields: nothing to fail at");
+        RawValue::NULL.to_owned()
+    });
+    Rendered {
+        items,
+        source: list.source,
+        empty_because: list.empty_because,
+        epoch,
+        until: true_until(state, shelf, days, now),
+        popular,
+    }
+}
+
+/// When the list may change without anybody doing anything: at the end of half a quote's period, where
+/// quotes are made anew, or when a purchase has been hidden for long enough.
+fn true_until(state: &ApiState, shelf: &Shelf, days: u32, now: Timestamp) -> Timestamp {
+    let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
+    let quotes_end = Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half));
+    let shown_again =
+        shelf.taste.purchases.iter().map(|(_, at)| at.plus_ms(i64::from(days) * DAY_MS));
+    shown_again.filter(|at| *at > now).fold(quotes_end, Timestamp::min)
+}
+
+fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {
+    let entry = state.live.catalogue.get(&pick.item);
+    let price = entry.as_ref().filter(|_| price).and_then(|entry| {
+        let quote = quote_of(state, entry, now)?;
+        Some(ListPrice {
+            money: state.money(quote.price),
+            quote_id: quote.quote_id,
+            valid_until: quote.valid_until.to_string(),
+        })
+    });
+    let is_counted = entry.is_some_and(|entry| entry.item.fields.stock.is_some());
+    let named = |reason: Reason| ListReason {
+        kind: reason.kind,
+        items: reason.items.iter().map(ToString::to_string).collect(),
+    };
+    ListItem {
+        item: pick.item.to_string(),
+        rank,
+        score: pick.score,
+        reasons: pick.reasons.into_iter().map(named).collect(),
+        price,
+        stock: if is_counted { "in" } else { "unknown" },
+    }
+}
