@@ -5,6 +5,7 @@
 mod architecture;
 mod import;
 mod model_contract;
+mod operations;
 mod pricing;
 mod service;
 mod simulation;
