@@ -74,7 +74,17 @@ impl App {
         let folder = SnapshotFolder::open(config.storage.dir.join("snapshots"))?;
         let snapshots = Arc::new(SnapshotCell::default());
         let loading = folder.clone();
-        if let Some(saved) = tokio::task::spawn_blocking(move || loading.load_served()).await? {
+        let loaded = tokio::task::spawn_blocking(move || {
+            let saved = loading.load_served();
+            // A damaged one was passed over: nobody need try it again.
+            if let Some(saved) =
+                saved.as_ref().filter(|saved| loading.served() != Some(saved.version))
+            {
+                loading.point_to(saved.version)?;
+            }
+            Ok::<_, crate::snapshot::file::SnapshotError>(saved)
+        });
+        if let Some(saved) = loaded.await?? {
             metrics.snapshot_version.set(saved.version as i64);
             metrics.snapshot_timestamp.set(saved.trained_at.0 as f64 / 1e3);
             tracing::info!(snapshot.version = saved.version, "serving the saved snapshot");

@@ -42,7 +42,9 @@ fn holds(keys: &[Secret], given: &str) -> bool {
 fn given(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     bearer
-        .and_then(|value| value.strip_prefix("Bearer "))
+        .and_then(|value| value.split_once(' '))
+        // The name of a scheme is written in any case (RFC 9110, section 11.1).
+        .and_then(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer").then_some(key))
         .or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()))
         .map(str::trim)
 }

@@ -7,10 +7,14 @@ use super::{
     state::{ApiState, Money},
 };
 use crate::{
-    domain::{Cents, Item, ItemChange, ItemId},
-    record::forms::{
-        FieldProblem, FormRules, competitor_price_from_json, decode_batch, item_fields_from_json,
-        item_patch_from_json, item_row_from_json,
+    decide::price::decide_price,
+    domain::{Cents, Item, ItemChange, ItemId, Timestamp},
+    record::{
+        forms::{
+            FieldProblem, FormRules, competitor_price_from_json, decode_batch,
+            item_fields_from_json, item_patch_from_json, item_row_from_json,
+        },
+        store::NewPrice,
     },
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -112,12 +116,34 @@ async fn change(
     state: &ApiState,
     changes: Vec<(ItemId, ItemChange)>,
 ) -> Result<Vec<Item>, ApiError> {
-    let items = state.store.change_items(&changes, state.clock.now()).await?;
+    let now = state.clock.now();
+    let mut items = state.store.change_items(&changes, now).await?;
     // Seen by the very next answer.
     for item in &items {
         state.live.catalogue.apply(item.clone());
     }
+    // Guard-rails that were moved hold at once; demand moves prices on the next round.
+    let escaped: Vec<NewPrice> =
+        items.iter().filter_map(|item| into_bounds(state, item, now)).collect();
+    for item in state.store.set_prices(&escaped, now).await? {
+        state.live.catalogue.apply(item.clone());
+        if let Some(changed) = items.iter_mut().find(|changed| changed.item_id == item.item_id) {
+            *changed = item;
+        }
+    }
     Ok(items)
+}
+
+/// The price for an item whose price in force lies outside its bounds; `None` if pricing is off.
+fn into_bounds(state: &ApiState, item: &Item, now: Timestamp) -> Option<NewPrice> {
+    let entry = state.live.catalogue.get(&item.item_id).filter(|_| state.price_policy.enabled)?;
+    let snapshot = state.snapshots.current();
+    let demand = snapshot.item_position(&item.item_id).and_then(|at| snapshot.demand.of(at));
+    let decision = decide_price(item, &entry.trail, demand, now, &state.price_policy);
+    let in_force = item.price_in_force.filter(|_| !item.removed)?;
+    let is_outside = decision.bounds.is_some_and(|bounds| bounds.clamp(in_force) != in_force);
+    let price = decision.price.filter(|_| is_outside)?;
+    Some(NewPrice { item: item.item_id.clone(), price, reason: decision.reason })
 }
 
 async fn change_one(

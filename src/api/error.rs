@@ -90,6 +90,14 @@ pub enum ApiError {
     /// The body is over its limit.
     #[error("the body is larger than the {0} bytes that are allowed")]
     TooLarge(usize),
+    /// The batch has more entries than one request may carry.
+    #[error("{n} entries are too many for one request; at most {max} are allowed")]
+    TooMany {
+        /// How many there are.
+        n: usize,
+        /// How many may be.
+        max: usize,
+    },
     /// The body is of another type.
     #[error("the body must be application/json or application/x-ndjson")]
     UnsupportedMediaType,
@@ -150,7 +158,7 @@ impl ApiError {
                 (StatusCode::METHOD_NOT_ALLOWED, "/problems/method", "Method not allowed")
             }
             Self::Conflict(_) => (StatusCode::CONFLICT, "/problems/conflict", "Conflict"),
-            Self::TooLarge(_) => {
+            Self::TooLarge(_) | Self::TooMany { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Too large")
             }
             Self::UnsupportedMediaType => (

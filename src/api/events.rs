@@ -84,11 +84,17 @@ pub async fn post_purchase(
 /// A body that is no batch, as a problem document.
 pub fn batch_error(error: BatchError) -> ApiError {
     match error {
-        BatchError::TooMany { .. } | BatchError::Empty | BatchError::NotAnObjectOrArray => {
+        BatchError::TooMany { n, max } => ApiError::TooMany { n, max },
+        BatchError::NotAnObjectOrArray => {
             ApiError::Invalid { detail: error.to_string(), errors: Vec::new() }
         }
-        BatchError::Malformed { .. } => ApiError::Malformed(error.to_string()),
+        BatchError::Empty | BatchError::Malformed { .. } => ApiError::Malformed(error.to_string()),
     }
+}
+
+fn is_array(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    body.trim_ascii_start().first() == Some(&b'[')
 }
 
 async fn record(
@@ -99,7 +105,8 @@ async fn record(
 ) -> Result<Json<EventsAnswer>, ApiError> {
     let values = decode_batch(&body.bytes, body.is_ndjson, state.config.events.batch_max)
         .map_err(batch_error)?;
-    let is_single = values.len() == 1 && body.bytes.trim_ascii_start().first() == Some(&b'{');
+    // Lines are always a batch, were it of one, so that their sender reads one kind of answer.
+    let is_single = !body.is_ndjson && !is_array(&body.bytes);
     let rules = FormRules {
         currency: state.currency,
         now: state.clock.now(),

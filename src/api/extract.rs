@@ -1,6 +1,9 @@
 //! Extractors whose rejections are problem documents.
 
-use super::{error::ApiError, state::ApiState};
+use super::{
+    error::{ApiError, FieldError},
+    state::ApiState,
+};
 use crate::domain::{IdError, ItemId, UserId};
 use axum::{
     body::Bytes,
@@ -45,7 +48,8 @@ impl FromRequest<ApiState> for Body {
         let media = request.headers().get(header::CONTENT_TYPE);
         let media = media.map_or(Ok("application/json"), |value| value.to_str());
         let media = media.map_err(|_| ApiError::UnsupportedMediaType)?;
-        let is_ndjson = match media.split(';').next().unwrap_or_default().trim() {
+        let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_ndjson = match media.as_str() {
             "application/json" => false,
             "application/x-ndjson" | "application/jsonl" => true,
             _ => return Err(ApiError::UnsupportedMediaType),
@@ -66,21 +70,26 @@ impl FromRequest<ApiState> for Body {
 impl Body {
     /// The one JSON document in the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&self.bytes))
-            .map_err(|error| {
-                let pointer = pointer_of(error.path());
-                let cause = error.into_inner();
-                if cause.is_data() {
-                    let errors =
-                        vec![super::error::FieldError { pointer, detail: cause.to_string() }];
-                    ApiError::Invalid {
-                        detail: "the body does not have the form that is asked for".into(),
-                        errors,
-                    }
-                } else {
-                    ApiError::Malformed(format!("the body is not JSON: {cause}"))
+        let not_json = |cause: &serde_json::Error| {
+            ApiError::Malformed(format!("the body is not JSON: {cause}"))
+        };
+        let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
+        let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let pointer = pointer_of(error.path());
+            let cause = error.into_inner();
+            if cause.is_data() {
+                let errors = vec![FieldError { pointer, detail: cause.to_string() }];
+                ApiError::Invalid {
+                    detail: "the body does not have the form that is asked for".into(),
+                    errors,
                 }
-            })
+            } else {
+                not_json(&cause)
+            }
+        })?;
+        // What follows the document would be lost without a word.
+        reader.end().map_err(|cause| not_json(&cause))?;
+        Ok(read)
     }
 }
 
@@ -89,7 +98,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     path.iter()
         .map(|segment| match segment {
             Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{key}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
             Segment::Enum { variant } => format!("/{variant}"),
             Segment::Unknown => String::new(),
         })
@@ -101,6 +110,27 @@ fn id<T>(what: &'static str, made: Result<T, IdError>) -> Result<T, ApiError> {
         detail: format!("the {what} id {error}"),
         errors: Vec::new(),
     })
+}
+
+/// Says of what is invalid that it stands at `pointer`.
+pub fn at(pointer: impl Into<String>) -> impl FnOnce(ApiError) -> ApiError {
+    let pointer = pointer.into();
+    |error| match error {
+        ApiError::Invalid { detail, .. } => {
+            let errors = vec![FieldError { pointer, detail: detail.clone() }];
+            ApiError::Invalid { detail, errors }
+        }
+        other => other,
+    }
+}
+
+/// Items' ids from a list named `field`; a bad one is pointed at.
+pub fn item_ids<'a>(
+    field: &str,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<ItemId>, ApiError> {
+    let ids = ids.into_iter().enumerate();
+    ids.map(|(index, id)| item_id(id).map_err(at(format!("/{field}/{index}")))).collect()
 }
 
 /// An item's id from a path or query.

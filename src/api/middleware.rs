@@ -7,7 +7,7 @@ use super::{
 use crate::telemetry::{RequestLabels, RouteLabels};
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -21,9 +21,9 @@ pub async fn observe(State(state): State<ApiState>, mut request: Request, next: 
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
-    let method = request.method().as_str().to_owned();
+    let method = method_label(request.method()).to_owned();
     let id = match request.headers().get(&REQUEST_ID) {
-        Some(id) if id.len() <= 128 => id.clone(),
+        Some(id) if (1..=128).contains(&id.len()) && id.to_str().is_ok() => id.clone(),
         _ => {
             let id = HeaderValue::from_str(&uuid::Uuid::now_v7().to_string());
             let id = id.unwrap_or(HeaderValue::from_static("none"));
@@ -65,6 +65,13 @@ pub async fn observe(State(state): State<ApiState>, mut request: Request, next: 
     state.metrics.request_duration.get_or_create(&route_labels).observe(seconds);
     state.metrics.requests.get_or_create(&RequestLabels { method, route, status }).inc();
     response
+}
+
+/// The method as a label: anybody can make one up, and a series for each would never end.
+fn method_label(method: &Method) -> &str {
+    let known =
+        [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 /// A problem document with the request's id as its `instance`.

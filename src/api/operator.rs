@@ -149,18 +149,20 @@ pub async fn train(State(state): State<ApiState>) -> Result<Json<RunAnswer>, Api
 pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, ApiError> {
     let begun = state.clock.now();
     let served = state.snapshots.current().version;
-    let earlier = state.folder.versions().into_iter().rev().find(|&version| version < served);
-    let version =
-        earlier.ok_or(ApiError::Conflict("there is no earlier version to go back to".into()))?;
     let folder = state.folder.clone();
     // Only a read and a pointer; short, but disk work does not belong on a worker thread.
     let loaded = tokio::task::spawn_blocking(move || {
-        let snapshot = folder.load(version)?;
-        folder.point_to(version)?;
-        Ok::<_, crate::snapshot::file::SnapshotError>(snapshot)
+        let earlier = served.checked_sub(1).and_then(|newest| folder.load_newest(newest));
+        if let Some(snapshot) = &earlier {
+            folder.point_to(snapshot.version)?;
+        }
+        Ok::<_, crate::snapshot::file::SnapshotError>(earlier)
     });
     let loaded = loaded.await.map_err(|error| ApiError::Internal(error.to_string()))?;
-    let snapshot = loaded.map_err(|error| ApiError::Internal(super::error::error_chain(&error)))?;
+    let loaded = loaded.map_err(|error| ApiError::Internal(super::error::error_chain(&error)))?;
+    let snapshot =
+        loaded.ok_or(ApiError::Conflict("there is no earlier version to go back to".into()))?;
+    let version = snapshot.version;
     state.metrics.snapshot_version.set(version as i64);
     state.metrics.snapshot_timestamp.set(snapshot.trained_at.0 as f64 / 1e3);
     state.snapshots.publish(snapshot.into());
@@ -172,7 +174,11 @@ pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, 
         version: Some(version),
         report: Value::Null,
     };
-    state.store.record_run(&run).await?;
+    // The version is served already, so a database that is away must not turn this into an error.
+    if let Err(error) = state.store.record_run(&run).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "the rollback could not be written down");
+    }
     Ok(Json(run.into()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     error::{ApiError, FieldError, Problem},
-    extract::{Body, Path, Query, item_id},
+    extract::{Body, Path, Query, at, item_id, item_ids},
     state::{ApiState, Money},
 };
 use crate::{
@@ -80,9 +80,9 @@ pub struct PricesAnswer {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
-    /// Only prices in force since then (RFC 3339).
+    /// Only prices in force since then (RFC 3339, or epoch seconds or milliseconds).
     from: Option<String>,
-    /// Only prices in force before then (RFC 3339).
+    /// Only prices in force before then (likewise).
     to: Option<String>,
 }
 
@@ -177,11 +177,10 @@ pub async fn post_prices(
     }
     let now = state.clock.now();
     let (mut prices, mut unknown) = (Vec::new(), Vec::new());
-    for id in body.items {
-        let item = item_id(&id)?;
+    for item in item_ids("items", body.items.iter().map(String::as_str))? {
         match state.live.catalogue.get(&item).filter(|entry| !entry.item.removed) {
             Some(entry) => prices.push(answer(&state, &entry, now)),
-            None => unknown.push(id),
+            None => unknown.push(item.to_string()),
         }
     }
     Ok(Json(PricesAnswer { prices, unknown }))
@@ -190,7 +189,7 @@ pub async fn post_prices(
 /// Every price that was in force, with from, to and reason.
 #[utoipa::path(get, path = "/prices/{item}/history", tag = "storefront",
     params(("item" = String, Path), HistoryQuery),
-    responses((status = 200, body = HistoryAnswer), (status = 404, body = Problem)))]
+    responses((status = 200, body = HistoryAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn get_history(
     State(state): State<ApiState>,
     Path(item): Path<String>,
@@ -200,13 +199,15 @@ pub async fn get_history(
     if state.live.catalogue.get(&item).is_none() {
         return Err(ApiError::NotFound { what: "item", id: item.to_string() });
     }
-    let time = |text: Option<String>, other: Timestamp| match text {
-        None => Ok(other),
-        Some(text) => Timestamp::parse(&text)
-            .ok_or_else(|| ApiError::Malformed(format!("`{text}` is not an RFC 3339 time"))),
+    let time = |text: Option<String>, other: Timestamp| {
+        let Some(text) = text else { return Ok(other) };
+        let number = || text.parse().ok().and_then(Timestamp::from_epoch_number);
+        let detail = format!("`{text}` is not a time such as 2026-01-31T12:00:00Z");
+        let wrong = ApiError::Invalid { detail, errors: Vec::new() };
+        Timestamp::parse(&text).or_else(number).ok_or(wrong)
     };
-    let from = time(query.from, Timestamp(i64::MIN / 2))?;
-    let to = time(query.to, Timestamp(i64::MAX / 2))?;
+    let from = time(query.from, Timestamp(i64::MIN / 2)).map_err(at("/from"))?;
+    let to = time(query.to, Timestamp(i64::MAX / 2)).map_err(at("/to"))?;
     let entries = state.store.price_history(&item, from, to, HISTORY_MAX).await?;
     let prices = entries.into_iter().map(|entry| HistoryEntry {
         price: state.money(entry.price),

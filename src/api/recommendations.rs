@@ -2,7 +2,7 @@
 
 use super::{
     error::{ApiError, Problem},
-    extract::{Body, Path, Query, item_id, session_id, user_id},
+    extract::{Body, Path, Query, at, item_ids, session_id, user_id},
     rendered::list_of,
     shelves::Asker,
     state::{ApiState, Money},
@@ -159,21 +159,25 @@ pub async fn get_list(
     Path(user): Path<String>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ListAnswer>, ApiError> {
-    let split = |text: Option<String>| -> Result<Vec<ItemId>, ApiError> {
+    let split = |field, text: Option<String>| -> Result<Vec<ItemId>, ApiError> {
         let text = text.unwrap_or_default();
-        text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(item_id).collect()
+        item_ids(field, text.split(',').map(str::trim).filter(|id| !id.is_empty()))
     };
     let shopper = ShopperId::User(user_id(&user)?);
-    let session = query.session.as_deref().map(session_id).transpose()?.map(ShopperId::Session);
+    let session = query.session.as_deref().map(session_id).transpose().map_err(at("/session"))?;
     let ask = Ask {
         n: n_of(&state, query.n)?,
         category: query.category,
-        exclude: split(query.exclude)?,
-        context: split(query.context)?,
+        exclude: split("exclude", query.exclude)?,
+        context: split("context", query.context)?,
         explain: query.explain.unwrap_or(false),
     };
     let wanted = Wanted {
-        asker: Asker { shopper: Some(shopper), session, visited: Vec::new() },
+        asker: Asker {
+            shopper: Some(shopper),
+            session: session.map(ShopperId::Session),
+            visited: Vec::new(),
+        },
         user: Some(user),
         scenario: query.scenario.unwrap_or_else(|| "home".into()),
         price: query.price.unwrap_or(true),
@@ -190,17 +194,21 @@ pub async fn post_list(
     body: Body,
 ) -> Result<Json<ListAnswer>, ApiError> {
     let body: ListBody = body.json()?;
-    let ids = |ids: &[String]| ids.iter().map(|id| item_id(id)).collect::<Result<Vec<_>, _>>();
-    let shopper = body.user.as_deref().map(user_id).transpose()?.map(ShopperId::User);
+    let ids = |field, ids: &[String]| item_ids(field, ids.iter().map(String::as_str));
+    let user = body.user.as_deref().map(user_id).transpose().map_err(at("/user"))?;
     let ask = Ask {
         n: n_of(&state, body.n)?,
         category: body.category.clone(),
-        exclude: ids(&body.exclude)?,
-        context: ids(&body.context)?,
+        exclude: ids("exclude", &body.exclude)?,
+        context: ids("context", &body.context)?,
         explain: body.explain.unwrap_or(false),
     };
     let wanted = Wanted {
-        asker: Asker { shopper, session: None, visited: ids(&body.session)? },
+        asker: Asker {
+            shopper: user.map(ShopperId::User),
+            session: None,
+            visited: ids("session", &body.session)?,
+        },
         user: body.user.clone(),
         scenario: body.scenario.clone().unwrap_or_else(|| "home".into()),
         price: body.price.unwrap_or(true),
@@ -215,7 +223,8 @@ fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
     if (1..=limits.n_max).contains(&n) {
         return Ok(n);
     }
-    Err(ApiError::Malformed(format!("n must be from 1 to {}, not {n}", limits.n_max)))
+    let detail = format!("n must be from 1 to {}, not {n}", limits.n_max);
+    Err(at("/n")(ApiError::Invalid { detail, errors: Vec::new() }))
 }
 
 fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {

@@ -93,7 +93,7 @@ pub fn list_of(
     let shelf = shelf_of(state, snapshot, &key.shelf);
     // Only a stranger needs to know what is popular, and strangers share a list.
     let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
-    if popular.is_some() && shelf.taste.purchases.is_empty() {
+    if popular.is_some() && !shelf.taste.has_purchases() {
         key.shelf = ShelfKey::of_strangers(snapshot, &ask.context);
     }
     let known = popular.as_ref().and_then(|_| state.shelves.rendered.get(&key));
@@ -142,8 +142,7 @@ fn render(
 fn true_until(state: &ApiState, shelf: &Shelf, days: u32, now: Timestamp) -> Timestamp {
     let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
     let quotes_end = Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half));
-    let shown_again =
-        shelf.taste.purchases.iter().map(|(_, at)| at.plus_ms(i64::from(days) * DAY_MS));
+    let shown_again = shelf.taste.purchase_times().map(|at| at.plus_ms(i64::from(days) * DAY_MS));
     shown_again.filter(|at| *at > now).fold(quotes_end, Timestamp::min)
 }
 

@@ -244,7 +244,8 @@ impl Trainer {
         let now = self.clock.now();
         let last = self.store.last_sequence().await?;
         let served = self.snapshots.current();
-        if last == Sequence(0) {
+        // A snapshot that is served may hold the last shopper, who was erased.
+        if last == Sequence(0) && served.version == 0 {
             return skipped("there are no events to learn from".into());
         }
         if !self.store.take_lease("training", &self.holder, now, now.plus_ms(LEASE_MS)).await? {
@@ -292,7 +293,7 @@ impl Trainer {
             let new = acts.iter().filter(|act| act.sequence > served.watermark).count() as u64;
             (new, memory.read_to, acts.len())
         };
-        if n_acts == 0 {
+        if n_acts == 0 && !erased {
             return skipped("there are no events about items to learn from".into());
         }
         let enough =

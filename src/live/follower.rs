@@ -3,7 +3,7 @@
 
 use super::{Live, catalogue::TRAIL_MS};
 use crate::{
-    domain::{Clock, PriceEntry, Sequence},
+    domain::{Clock, PriceEntry, Sequence, UserId},
     record::store::{Store, StoreError},
     telemetry::Metrics,
 };
@@ -18,6 +18,7 @@ pub struct Follower {
     store: Arc<dyn Store>,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
+    watermark: Sequence,
     sequence: Sequence,
     revision: i64,
     erasure: i64,
@@ -32,8 +33,9 @@ impl Follower {
         watermark: Sequence,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
+        let sequence = watermark;
         let mut follower =
-            Self { store, live, metrics, sequence: watermark, revision: 0, erasure: 0 };
+            Self { store, live, metrics, watermark, sequence, revision: 0, erasure: 0 };
         follower.follow().await?;
         follower.load_prices(clock).await?;
         Ok(follower)
@@ -57,8 +59,11 @@ impl Follower {
         loop {
             let receipts = self.store.erasures_after(self.erasure, PAGE).await?;
             let Some(last) = receipts.last() else { break };
-            self.erasure = last.sequence;
-            self.live.shoppers.forget(&receipts);
+            let erasure = last.sequence;
+            for user in self.live.shoppers.forget(&receipts) {
+                self.remember(&user).await?;
+            }
+            self.erasure = erasure;
         }
         loop {
             let items = self.store.items_after(self.revision, PAGE).await?;
@@ -79,6 +84,20 @@ impl Follower {
         self.metrics.live_shoppers.set(self.live.shoppers.len() as i64);
         self.metrics.catalogue_items.set(self.live.catalogue.len() as i64);
         Ok(())
+    }
+
+    /// Reads again what somebody did since their erasure, which this process may have recorded before
+    /// it saw the receipt.
+    async fn remember(&self, user: &UserId) -> Result<(), StoreError> {
+        let mut after = self.watermark;
+        loop {
+            let events = self.store.user_events(user, after, PAGE).await?;
+            let Some(last) = events.last() else { return Ok(()) };
+            after = last.sequence;
+            for recorded in events {
+                self.live.shoppers.record(recorded.sequence, &recorded.event);
+            }
+        }
     }
 
     /// Follows every `period` until `stop`; a store that is away is tried again next time.

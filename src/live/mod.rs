@@ -9,7 +9,7 @@ pub mod follower;
 pub mod shoppers;
 
 use crate::{
-    domain::{Event, ItemId, Sequence, UserId},
+    domain::{Event, ItemId, Sequence, Timestamp, UserId},
     record::{ingest::Committed, store::Known},
 };
 use catalogue::Catalogue;
@@ -24,11 +24,11 @@ pub struct Live {
 }
 
 impl Committed for Live {
-    fn committed(&self, events: &[(Sequence, Event)]) {
+    fn committed(&self, events: &[(Sequence, Event)], received_at: Timestamp) {
         for (sequence, event) in events {
             self.shoppers.record(*sequence, event);
             if let Some(item) = &event.item {
-                self.catalogue.ensure(item, event.occurred_at);
+                self.catalogue.ensure(item, received_at);
             }
         }
     }

@@ -112,16 +112,19 @@ impl Shoppers {
         self.known.get(user).is_some()
     }
 
-    /// Forgets the people whom erasure receipts name.
-    pub fn forget(&self, receipts: &[ErasureReceipt]) {
+    /// Forgets the people whom erasure receipts name; answers who of them were in memory.
+    pub fn forget(&self, receipts: &[ErasureReceipt]) -> Vec<UserId> {
         for receipt in receipts {
             self.erased.insert(receipt.user_hash.clone(), receipt.erased_at);
         }
         let hashes: FxHashSet<&str> =
             receipts.iter().map(|receipt| receipt.user_hash.as_str()).collect();
         let is_named = |user: &UserId| hashes.contains(user_hash(user).as_str());
+        let users = self.recent.iter().filter_map(|(shopper, _)| shopper.user().cloned());
+        let found: Vec<UserId> = users.filter(is_named).collect();
         self.known.retain(|user, ()| !is_named(user));
         self.recent.retain(|shopper, _| !shopper.user().is_some_and(is_named));
+        found
     }
 
     /// Whether the shopper was erased at `since` or later: a snapshot of before must not know them.

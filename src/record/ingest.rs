@@ -5,7 +5,7 @@
 //! to the disk the next group gathers, so that many small writers cost as few flushes as one.
 
 use super::store::{Known, Store, StoreError};
-use crate::domain::{Clock, Event, Sequence};
+use crate::domain::{Clock, Event, Sequence, Timestamp};
 use crate::telemetry::Metrics;
 use std::{
     sync::{
@@ -34,8 +34,9 @@ pub enum IngestError {
 /// What follows a commit: the live view learns of the events before their senders are answered, so
 /// that the sender's very next request sees them.
 pub trait Committed: Send + Sync {
-    /// Called once per commit with the new events, in the order of their sequence.
-    fn committed(&self, events: &[(Sequence, Event)]);
+    /// Called once per commit with the new events, in the order of their sequence, and when they
+    /// were received.
+    fn committed(&self, events: &[(Sequence, Event)], received_at: Timestamp);
 }
 
 struct Batch {
@@ -136,9 +137,10 @@ impl Committer {
         let (batches, replies): (Vec<Vec<Event>>, Vec<Reply>) =
             group.into_iter().map(|batch| (batch.events, batch.reply)).unzip();
         let mut events: Vec<Event> = batches.into_iter().flatten().collect();
-        match self.append(&events).await {
+        let received_at = self.clock.now();
+        match self.append(&events, received_at).await {
             Ok(sequences) => {
-                self.tell(events, &sequences);
+                self.tell(events, &sequences, received_at);
                 self.leave(n);
                 let mut rest = sequences.as_slice();
                 for (size, reply) in sizes.into_iter().zip(replies) {
@@ -158,9 +160,9 @@ impl Committer {
                 for (size, reply) in sizes.into_iter().zip(replies) {
                     let others = events.split_off(size);
                     let mine = std::mem::replace(&mut events, others);
-                    let stored = self.append(&mine).await;
+                    let stored = self.append(&mine, received_at).await;
                     if let Ok(sequences) = &stored {
-                        self.tell(mine, sequences);
+                        self.tell(mine, sequences, received_at);
                     }
                     self.leave(size);
                     answer(reply, stored.map_err(|error| IngestError::Store(Arc::new(error))));
@@ -170,14 +172,14 @@ impl Committer {
     }
 
     /// Tells the live view what is new, before anybody is answered.
-    fn tell(&self, events: Vec<Event>, sequences: &[Option<Sequence>]) {
+    fn tell(&self, events: Vec<Event>, sequences: &[Option<Sequence>], received_at: Timestamp) {
         let mut fresh: Vec<(Sequence, Event)> = events
             .into_iter()
             .zip(sequences)
             .filter_map(|(event, sequence)| Some(((*sequence)?, event)))
             .collect();
         fresh.sort_by_key(|(sequence, _)| *sequence);
-        self.listener.committed(&fresh);
+        self.listener.committed(&fresh, received_at);
     }
 
     /// Gives the queue back its room.
@@ -186,11 +188,15 @@ impl Committer {
         self.metrics.ingest_queue.dec_by(n as i64);
     }
 
-    async fn append(&self, events: &[Event]) -> Result<Vec<Option<Sequence>>, StoreError> {
+    async fn append(
+        &self,
+        events: &[Event],
+        received_at: Timestamp,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
         /// A connection that hangs must not hold every writer for ever.
         const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
         let begun = Instant::now();
-        let append = self.store.append_events(events, self.clock.now(), &*self.known);
+        let append = self.store.append_events(events, received_at, &*self.known);
         let stored = match tokio::time::timeout(COMMIT_TIMEOUT, append).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),

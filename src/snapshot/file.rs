@@ -126,8 +126,13 @@ impl SnapshotFolder {
     /// The snapshot to serve at start: the one pointed to, or, if that is damaged or gone, the
     /// newest readable one before it; each that could not be read is named in the log.
     pub fn load_served(&self) -> Option<Snapshot> {
-        let served = self.served().unwrap_or(u64::MAX);
-        self.versions().into_iter().rev().filter(|&version| version <= served).find_map(|version| {
+        self.load_newest(self.served().unwrap_or(u64::MAX))
+    }
+
+    /// The newest readable snapshot whose version is not above `newest`; each that could not be read
+    /// is named in the log.
+    pub fn load_newest(&self, newest: u64) -> Option<Snapshot> {
+        self.versions().into_iter().rev().filter(|&version| version <= newest).find_map(|version| {
             self.load(version)
                 .inspect_err(|error| {
                     tracing::error!(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail, and helpers of tests are tests")]
 
+mod api;
 mod architecture;
 mod import;
 mod model_contract;

@@ -107,7 +107,13 @@ pub fn recommend(
             })
             .collect()
     } else {
-        let lately = |item: &ItemId| snapshot.item_position(item).is_some_and(bought_lately);
+        let lately = |item: &ItemId| {
+            if let Some(at) = snapshot.item_position(item) {
+                return bought_lately(at);
+            }
+            let mut bought = taste.new_purchases.iter().filter(|purchase| purchase.0 == *item);
+            hide_purchased_days > 0 && bought.any(|purchase| purchase.1 >= hidden_from)
+        };
         popular
             .iter(snapshot)
             .filter(|(item, _)| !lately(item) && may_show(item))

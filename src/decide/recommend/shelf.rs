@@ -2,6 +2,7 @@
 
 use super::taste::Taste;
 use crate::{
+    domain::{ItemId, Timestamp},
     learn::{
         dataset::ItemIdx,
         recommenders::{Query, top_n::top_n},
@@ -33,7 +34,9 @@ impl Shelf {
 
     /// Bytes held, the fixed part included.
     pub fn n_bytes(&self) -> usize {
-        let taste = self.taste.history.len() * 8 + self.taste.purchases.len() * 16;
+        let taste = self.taste.history.len() * 8
+            + self.taste.purchases.len() * 16
+            + self.taste.new_purchases.len() * size_of::<(ItemId, Timestamp)>();
         size_of::<Self>() + taste + self.ranked.as_ref().map_or(0, |ranked| ranked.len() * 8)
     }
 }

@@ -28,18 +28,33 @@ pub struct Taste {
     pub history: Vec<(u32, f32)>,
     /// Items, rising, with the time of the last purchase.
     pub purchases: Vec<(u32, Timestamp)>,
+    /// Purchases since the snapshot of items that it does not know.
+    pub new_purchases: Vec<(ItemId, Timestamp)>,
     /// Whether anything comes from before the snapshot.
     pub is_known: bool,
     /// Whether anything comes from since the snapshot.
     pub is_recent: bool,
 }
 
+impl Taste {
+    /// When everything that the shopper bought was bought last.
+    pub fn purchase_times(&self) -> impl Iterator<Item = Timestamp> {
+        let new = self.new_purchases.iter().map(|purchase| purchase.1);
+        self.purchases.iter().map(|purchase| purchase.1).chain(new)
+    }
+
+    /// Whether the shopper bought anything.
+    pub fn has_purchases(&self) -> bool {
+        self.purchase_times().next().is_some()
+    }
+}
+
 /// Joins a shopper's row with what they did since, and with the items on the page.
 ///
 /// What happened after the snapshot's `as_of` counts in full, as it will when that is learned from;
 /// what happened before but arrived later has faded like everything else. `context` items count as
-/// much as something put into the cart. Items that the snapshot does not know are left out: no model
-/// has anything to say about them.
+/// much as something put into the cart. Items that the snapshot does not know are left out, but for
+/// their purchases: no model has anything to say about them.
 pub fn taste(
     snapshot: &Snapshot,
     shopper: Option<&ShopperId>,
@@ -50,9 +65,15 @@ pub fn taste(
     let user = shopper.and_then(|shopper| snapshot.shopper_position(shopper));
     let mut history = user.map_or_else(Vec::new, |user| snapshot.history_of(user).to_vec());
     let mut purchases = user.map_or_else(Vec::new, |user| snapshot.purchases_of(user).to_vec());
+    let mut new_purchases = Vec::new();
     let is_known = !history.is_empty();
     for event in recent {
-        let Some(item) = snapshot.item_position(&event.item) else { continue };
+        let Some(item) = snapshot.item_position(&event.item) else {
+            if event.kind == EventKind::Purchase {
+                new_purchases.push((event.item.clone(), event.occurred_at));
+            }
+            continue;
+        };
         let decay = weighting.decay(snapshot.as_of.since_ms(event.occurred_at));
         history.push((item, weighting.weight(event.kind, event.value) * decay));
         if event.kind == EventKind::Purchase {
@@ -79,5 +100,5 @@ pub fn taste(
         }
         same
     });
-    Taste { user, history, purchases, is_known, is_recent: !recent.is_empty() }
+    Taste { user, history, purchases, new_purchases, is_known, is_recent: !recent.is_empty() }
 }

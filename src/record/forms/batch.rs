@@ -16,10 +16,12 @@ pub enum BatchError {
         detail: String,
     },
     /// More entries than one request may carry.
-    #[error("{n} entries are too many for one request")]
+    #[error("{n} entries are too many for one request; at most {max} are allowed")]
     TooMany {
         /// How many there are.
         n: usize,
+        /// How many may be.
+        max: usize,
     },
     /// No bytes but white space.
     #[error("the body is empty")]
@@ -67,7 +69,7 @@ pub fn decode_batch(
 }
 
 fn check_count(n: usize, max: usize) -> Result<(), BatchError> {
-    if n > max { Err(BatchError::TooMany { n }) } else { Ok(()) }
+    if n > max { Err(BatchError::TooMany { n, max }) } else { Ok(()) }
 }
 
 fn decode_line(line: &[u8]) -> Result<Value, String> {

@@ -261,7 +261,7 @@ fn a_body_is_one_object_an_array_or_lines() {
     assert_eq!(n("{}\r\n\n{}\n", true), Ok(2));
     assert_eq!(n(" \n", false), Err(BatchError::Empty));
     assert_eq!(n("3", false), Err(BatchError::NotAnObjectOrArray));
-    assert_eq!(n("[1,2,3,4]", false), Err(BatchError::TooMany { n: 4 }));
+    assert_eq!(n("[1,2,3,4]", false), Err(BatchError::TooMany { n: 4, max: 3 }));
     assert!(matches!(
         n("{\n\"price\": NaN}", false),
         Err(BatchError::Malformed { line: 2, column: 10, .. })

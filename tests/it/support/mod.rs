@@ -2,3 +2,4 @@
 
 pub(crate) mod postgres;
 pub(crate) mod service;
+pub(crate) mod shop;

@@ -1,0 +1,12 @@
+//! The HTTP contract, through the public router: one file for each file of `src/api/` that answers.
+
+mod auth;
+mod bad_events;
+mod catalogue;
+mod events;
+mod operator;
+mod people;
+mod prices;
+mod problems;
+mod recommendations;
+mod snapshots;

@@ -1,0 +1,204 @@
+//! Prices: quoted, bounded, explained, and the same everywhere.
+
+use crate::support::shop::Shop;
+use serde_json::{Value, json};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The kinds of a quote's reasons.
+fn kinds(quote: &Value) -> Vec<&str> {
+    let reasons = quote["reasons"].as_array().unwrap().iter();
+    reasons.map(|reason| reason["kind"].as_str().unwrap()).collect()
+}
+
+/// A shop in which `hot` sells ever better, and pricing is on.
+async fn lively() -> Shop {
+    let mut shop = Shop::with(|config| config.pricing.enabled = true).await;
+    let now = crate::support::shop::NOW.0;
+    let mut events = Vec::new();
+    for day in 0..60 {
+        let n = if day < 7 { 12 } else { 2 };
+        for (item, n) in [("hot", n), ("calm", 3), ("plain", 3), ("even", 3)] {
+            for sale in 0..n {
+                let at = now - day * DAY_MS - sale * 60_000;
+                events.push(json!({ "user": format!("u{sale}"), "item": item, "timestamp": at }));
+            }
+        }
+    }
+    shop.post("/events/purchase", events.into()).await.is(200);
+    shop.put("/items/hot", json!({ "price": 10, "cost": 6, "price_max": 12 })).await.is(200);
+    shop.put("/items/calm", json!({ "price": 10, "price_min": 8, "price_max": 12 })).await.is(200);
+    shop.put("/items/plain", json!({ "price": 10 })).await.is(200);
+    shop.clock.advance_ms(1000);
+    let run = shop.train().await;
+    assert_eq!(run.version, Some(1), "{}", run.reason);
+    shop
+}
+
+#[tokio::test]
+async fn a_quote_says_what_the_contract_promises() {
+    let shop = Shop::open().await;
+    shop.put("/items/a", json!({ "price": "12.90", "cost": 5, "price_max": 20 })).await.is(200);
+    let quote = shop.get("/prices/a").await.is(200);
+    let euro = |amount: &str| json!({ "amount": amount, "currency": "EUR" });
+    assert_eq!((&quote["price"], &quote["list_price"]), (&euro("12.90"), &euro("12.90")));
+    assert_eq!(quote["lowest_30d"], euro("12.90"));
+    assert_eq!(quote["bounds"], json!({ "low": euro("5.25"), "high": euro("20.00") }));
+    assert!(!quote["quote_id"].as_str().unwrap().is_empty());
+    assert!(quote["valid_until"].as_str().unwrap() > "2026-03-01T12:00:00Z");
+    assert_eq!(kinds(&quote), ["list_price", "pricing_disabled"]);
+    assert!(quote["reasons"].as_array().unwrap().iter().all(|reason| reason["detail"].is_string()));
+    assert_eq!(shop.get("/prices/a").await.is(200), quote);
+    assert_eq!(shop.get("/prices/none").await.is(404)["type"], "/problems/not-found");
+    shop.act("u", "view", "b").await;
+    let quote = shop.get("/prices/b").await.is(200);
+    assert_eq!((&quote["price"], kinds(&quote)), (&Value::Null, vec!["no_list_price"]));
+}
+
+#[tokio::test]
+async fn up_to_500_quotes_come_at_once_in_the_order_asked() {
+    let shop = Shop::open().await;
+    let rows: Vec<Value> = (0..500).map(|n| json!({ "item": n, "price": n })).collect();
+    shop.post("/items", rows.into()).await.is(200);
+    let asked: Vec<String> = (0..500).rev().map(|n| n.to_string()).collect();
+    let answer = shop.post("/prices", json!({ "items": asked })).await.is(200);
+    let prices = answer["prices"].as_array().unwrap();
+    let items: Vec<&str> = prices.iter().map(|price| price["item"].as_str().unwrap()).collect();
+    assert_eq!(items, asked);
+    assert_eq!(shop.get("/prices/7").await.is(200), prices[492]);
+    let answer = shop.post("/prices", json!({ "items": ["x/y", "7"] })).await.is(200);
+    assert_eq!(answer["unknown"], json!(["x/y"]));
+    let too_many: Vec<u32> = (0..501).collect();
+    let too_many: Vec<String> = too_many.iter().map(ToString::to_string).collect();
+    for (body, pointer) in [
+        (json!({ "items": too_many }), "/items"),
+        (json!({ "items": [] }), "/items"),
+        (json!({ "items": ["7", ""] }), "/items/1"),
+        (json!({ "items": ["7", 8] }), "/items/1"),
+        (json!({ "items": "7" }), "/items"),
+        (json!({ "item": "7" }), "/item"),
+    ] {
+        assert_eq!(shop.post("/prices", body.clone()).await.faults(422), [pointer], "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_history_holds_every_price_with_from_to_and_reason() {
+    let shop = Shop::open().await;
+    for price in ["10", "8", "9"] {
+        shop.put("/items/a%2F1", json!({ "price": price })).await.is(200);
+        shop.clock.advance_ms(DAY_MS);
+    }
+    let history = shop.get("/prices/a%2F1/history").await.is(200);
+    let prices = history["prices"].as_array().unwrap();
+    assert_eq!(history["item"], "a/1");
+    assert_eq!(prices.len(), 3);
+    assert_eq!(prices[0]["price"], json!({ "amount": "10.00", "currency": "EUR" }));
+    assert_eq!(prices[0]["from"], "2026-03-01T12:00:00Z");
+    assert_eq!(prices[0]["to"], prices[1]["from"]);
+    assert_eq!((&prices[2]["to"], &prices[2]["reason"]), (&Value::Null, &json!("list_price")));
+    assert_eq!(shop.get("/prices/a%2F1").await.is(200)["lowest_30d"]["amount"], "8.00");
+    for (query, n) in [
+        ("from=2026-03-03T12:00:00Z", 1),
+        ("to=2026-03-02T12:00:00Z", 1),
+        ("from=2026-03-02T12:00:00%2B00:00&to=2026-03-03T12:00:00.001Z", 2),
+        ("from=1772539200", 1),
+        ("from=1772539200000", 1),
+    ] {
+        let part = shop.get(&format!("/prices/a%2F1/history?{query}")).await.is(200);
+        assert_eq!(part["prices"].as_array().unwrap().len(), n, "{query}");
+    }
+    assert_eq!(shop.get("/prices/a%2F1/history?from=soon").await.faults(422), ["/from"]);
+    shop.get("/prices/none/history").await.is(404);
+}
+
+#[tokio::test]
+async fn a_price_moves_only_on_the_rounds_and_stays_within_its_bounds() {
+    let mut shop = lively().await;
+    assert_eq!(shop.get("/prices/hot").await.is(200)["price"]["amount"], "10.00");
+    assert!(shop.reprice().await >= 1);
+    assert_eq!(shop.reprice().await, 0, "the same decision changes nothing");
+    let quote = shop.get("/prices/hot").await.is(200);
+    assert_eq!(quote["price"]["amount"], "11.00", "one day's step: {quote}");
+    assert_eq!(kinds(&quote), ["demand_high"]);
+    assert_eq!(
+        (&quote["list_price"]["amount"], &quote["bounds"]["high"]["amount"]),
+        (&json!("10.00"), &json!("12.00"))
+    );
+    for _ in 0..4 {
+        shop.clock.advance_ms(DAY_MS + 1);
+        shop.reprice().await;
+        let amount = shop.get("/prices/hot").await.is(200)["price"]["amount"].clone();
+        assert!(["12.00", "12.10"].contains(&amount.as_str().unwrap()) && amount == "12.00");
+    }
+    let quote = shop.get("/prices/hot").await.is(200);
+    assert_eq!(kinds(&quote), ["demand_high", "ceiling"]);
+    let history = shop.get("/prices/hot/history").await.is(200);
+    let reasons: Vec<_> =
+        history["prices"].as_array().unwrap().iter().map(|entry| &entry["reason"]).collect();
+    assert_eq!(reasons, ["list_price", "demand", "demand"]);
+    // The same after a restart, and for another process.
+    assert_eq!(shop.beside().await.get("/prices/hot").await.is(200), quote);
+    let item = shop.get("/items/hot").await.is(200);
+    assert_eq!(
+        (&item["price_in_force"]["amount"], &item["price"]["amount"]),
+        (&json!("12.00"), &json!("10.00"))
+    );
+    shop.follower.follow().await.unwrap();
+    assert_eq!(shop.get("/prices/hot").await.is(200), quote);
+}
+
+#[tokio::test]
+async fn the_same_price_is_in_lists_and_quotes() {
+    let shop = lively().await;
+    shop.reprice().await;
+    let list = shop.get("/recommendations/nobody").await.is(200);
+    let hot = list["items"].as_array().unwrap().iter().find(|item| item["item"] == "hot").unwrap();
+    let quote = shop.get("/prices/hot").await.is(200);
+    let price = json!({
+        "amount": quote["price"]["amount"], "currency": quote["price"]["currency"],
+        "quote_id": quote["quote_id"], "valid_until": quote["valid_until"],
+    });
+    assert_eq!(hot["price"], price);
+    assert_eq!(price["amount"], "11.00");
+    let many = shop.post("/prices", json!({ "items": ["hot"] })).await.is(200);
+    assert_eq!(many["prices"][0], quote);
+    let bare = shop.get("/recommendations/nobody?price=false").await.is(200);
+    assert!(bare["items"].as_array().unwrap().iter().all(|item| item.get("price").is_none()));
+}
+
+#[tokio::test]
+async fn without_guard_rails_the_list_price_stays_and_says_so() {
+    let shop = lively().await;
+    shop.reprice().await;
+    let quote = shop.get("/prices/plain").await.is(200);
+    assert_eq!((&quote["price"], &quote["bounds"]), (&quote["list_price"], &Value::Null));
+    assert_eq!(kinds(&quote), ["list_price", "no_guard_rails"]);
+}
+
+#[tokio::test]
+async fn a_new_bound_holds_in_the_very_next_quote() {
+    let shop = lively().await;
+    shop.reprice().await;
+    shop.patch("/items/hot", json!({ "price_max": "10.50" })).await.is(200);
+    let quote = shop.get("/prices/hot").await.is(200);
+    assert_eq!(quote["price"]["amount"], "10.50", "{quote}");
+    assert_eq!(quote["bounds"]["high"]["amount"], "10.50");
+    // The merchant's own price counts at once, and prices never go below cost and margin.
+    shop.patch("/items/hot", json!({ "price": "9", "price_max": 12 })).await.is(200);
+    let price = shop.get("/prices/hot").await.is(200)["price"]["amount"].clone();
+    assert_eq!(price, "9.00");
+    let history = shop.get("/prices/hot/history").await.is(200);
+    let last = history["prices"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["price"]["amount"], &last["to"]), (&price, &Value::Null));
+}
+
+#[tokio::test]
+async fn with_pricing_off_nothing_moves() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.put("/items/tea-1", json!({ "price": 10, "cost": 1, "price_max": 99 })).await.is(200);
+    shop.train().await;
+    assert_eq!(shop.reprice().await, 0);
+    assert_eq!(shop.get("/prices/tea-1").await.is(200)["price"]["amount"], "10.00");
+}

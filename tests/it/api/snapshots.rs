@@ -1,0 +1,181 @@
+//! Training, versions and going back, as an operator sees them.
+
+use crate::support::shop::{Shop, ids};
+use serde_json::{Value, json};
+use shopkeeper::domain::RunOutcome;
+
+async fn served(shop: &Shop) -> Value {
+    shop.get("/models").await.is(200)["served"].clone()
+}
+
+#[tokio::test]
+async fn training_on_request_publishes_and_is_reported() {
+    let mut shop = Shop::open().await;
+    shop.start_trainer();
+    let run = shop.post("/models/train", json!(null)).await.is(200);
+    assert_eq!((&run["outcome"], &run["version"]), (&json!("skipped"), &Value::Null));
+    assert!(run["reason"].as_str().unwrap().contains("no events"), "{run}");
+    shop.open_doors().await;
+    let needs = shop.get("/status").await.is(200)["snapshot"]["needs"].clone();
+    assert!(needs.as_str().unwrap().contains("180 events"), "{needs}");
+
+    let run = shop.post("/models/train", json!(null)).await.is(200);
+    assert_eq!((&run["outcome"], &run["version"]), (&json!("published"), &json!(1)));
+    assert_eq!(run["report"]["events"], 180);
+    let models = shop.get("/models").await.is(200);
+    assert_eq!((&models["served"], &models["versions"]), (&json!(1), &json!([1])));
+    assert_eq!(models["runs"][0], run);
+    let parts = models["blend"].as_array().unwrap();
+    assert!(!parts.is_empty() && parts.iter().all(|part| part["bytes"].as_u64() > Some(0)));
+    let status = shop.get("/status").await.is(200);
+    assert_eq!((&status["snapshot"]["version"], &status["runs"][0]), (&json!(1), &run));
+    assert_eq!(
+        (&status["snapshot"]["items"], &status["snapshot"]["shoppers"]),
+        (&json!(20), &json!(20))
+    );
+    assert_eq!(status["snapshot"]["needs"], Value::Null);
+
+    let run = shop.post("/models/train", json!(null)).await.is(200);
+    assert_eq!(run["outcome"], "skipped");
+    assert!(run["reason"].as_str().unwrap().contains("nothing changed"), "{run}");
+    let metrics = shop.get("/metrics").await.is(200);
+    let metrics = metrics.as_str().unwrap();
+    assert!(metrics.contains("shopkeeper_training_runs_total{outcome=\"published\"} 1"));
+    assert!(metrics.contains("shopkeeper_training_runs_total{outcome=\"skipped\"} 2"));
+    assert!(metrics.contains("shopkeeper_snapshot_version 1"));
+}
+
+#[tokio::test]
+async fn the_timer_waits_for_enough_new_events() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    assert_eq!(shop.train_by_the_clock().await.version, Some(1), "a first one needs few");
+    shop.act("u", "click", "tea-1").await;
+    let run = shop.train_by_the_clock().await;
+    assert_eq!(run.outcome, RunOutcome::Skipped);
+    assert!(run.reason.contains("1 new events") && run.reason.contains("100"), "{}", run.reason);
+    assert_eq!(shop.train().await.version, Some(2), "whoever asks need not wait");
+}
+
+#[tokio::test]
+async fn rollback_serves_the_version_before_and_says_so() {
+    let mut shop = Shop::open().await;
+    assert_eq!(
+        shop.post("/models/rollback", json!(null)).await.is(409)["type"],
+        "/problems/conflict"
+    );
+    shop.open_doors().await;
+    shop.train().await;
+    shop.post("/models/rollback", json!(null)).await.is(409);
+    let before = shop.get("/recommendations/t0").await.is(200)["items"].clone();
+    for _ in 0..4 {
+        shop.act("t0", "dislike", "tea-1").await;
+        shop.act("late", "click", "tea-1").await;
+    }
+    shop.train().await;
+    assert_eq!(served(&shop).await, 2);
+    let run = shop.post("/models/rollback", json!(null)).await.is(200);
+    assert_eq!((&run["outcome"], &run["version"]), (&json!("rolled_back"), &json!(1)));
+    assert!(run["reason"].as_str().unwrap().contains("version 2"), "{run}");
+    assert_eq!(served(&shop).await, 1);
+    let status = shop.get("/status").await.is(200);
+    assert_eq!(status["runs"][0], run);
+    let list = shop.get("/recommendations/c0").await.is(200);
+    assert_eq!(list["model"]["version"], 1);
+    // What the shopper did since the old version counts on top of it.
+    assert_ne!(shop.get("/recommendations/t0").await.is(200)["items"], before);
+    assert_eq!(
+        shop.beside().await.get("/models").await.is(200)["served"],
+        1,
+        "after a restart too"
+    );
+    // Nothing is overwritten: the next one is new.
+    assert_eq!(shop.train().await.version, Some(3));
+}
+
+#[tokio::test]
+async fn rollback_passes_over_a_damaged_version() {
+    let mut shop = Shop::open().await;
+    for n in 0..3 {
+        shop.act(&format!("u{n}"), "click", "a").await;
+        shop.train().await;
+    }
+    std::fs::write(shop.snapshot_file(2), "damaged").unwrap();
+    let run = shop.post("/models/rollback", json!(null)).await.is(200);
+    assert_eq!(run["version"], 1);
+}
+
+#[tokio::test]
+async fn five_versions_are_kept() {
+    let mut shop = Shop::open().await;
+    for n in 1..=7 {
+        shop.act(&format!("u{n}"), "click", "a").await;
+        assert_eq!(shop.train().await.version, Some(n));
+    }
+    assert_eq!(shop.get("/models").await.is(200)["versions"], json!([3, 4, 5, 6, 7]));
+}
+
+#[tokio::test]
+async fn a_restart_answers_from_the_saved_snapshot_and_what_happened_since() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.put("/items/tea-0", json!({ "price": 4 })).await.is(200);
+    shop.train().await;
+    shop.act("new", "click", "tea-3").await;
+    shop.act("t5", "purchase", "tea-5").await;
+    let restarted = shop.beside().await;
+    for path in
+        ["/recommendations/t0", "/recommendations/new", "/recommendations/t5", "/recommendations/x"]
+    {
+        let (before, after) = (shop.get(path).await.is(200), restarted.get(path).await.is(200));
+        assert_eq!(before["items"], after["items"], "{path}");
+        assert_eq!((&after["model"]["version"], &after["source"]), (&json!(1), &before["source"]));
+    }
+    assert_eq!(restarted.get("/health/ready").await.is(200)["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_refused_and_the_one_before_is_taken() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.train().await;
+    shop.act("u", "click", "tea-1").await;
+    shop.train().await;
+    let file = shop.snapshot_file(2);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let mut restarted = shop.beside().await;
+    assert_eq!(served(&restarted).await, 1);
+    let list = restarted.get("/recommendations/t0").await.is(200);
+    assert_eq!((ids(&list)[0], &list["source"]), ("tea-0", &json!("personal")));
+    // From now on that is the one to serve, so nobody tries the damaged one again.
+    assert_eq!(restarted.state.folder.served(), Some(1));
+    assert_eq!(restarted.train().await.version, Some(3));
+    assert_eq!(served(&restarted).await, 3);
+    // An empty folder is a new shop's.
+    for version in restarted.state.folder.versions() {
+        std::fs::write(restarted.snapshot_file(version), "").unwrap();
+    }
+    let restarted = shop.beside().await;
+    assert_eq!(served(&restarted).await, 0);
+    assert_eq!(restarted.get("/recommendations/t0").await.is(200)["source"], "popular");
+}
+
+#[tokio::test]
+async fn what_another_process_publishes_is_adopted() {
+    let shop = Shop::open().await;
+    shop.open_doors().await;
+    let mut other = shop.beside().await;
+    other.train().await;
+    assert_eq!(served(&shop).await, 0);
+    shop.adopt().await;
+    assert_eq!(served(&shop).await, 1);
+    assert_eq!(shop.get("/recommendations/t0").await.is(200)["source"], "personal");
+    let metrics = shop.get("/metrics").await.is(200);
+    assert!(metrics.as_str().unwrap().contains("shopkeeper_snapshot_version 1"));
+    std::fs::write(shop.snapshot_file(1), "damaged").unwrap();
+    shop.adopt().await;
+    assert_eq!(served(&shop).await, 1);
+}
