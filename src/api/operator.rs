@@ -5,6 +5,7 @@ use super::{
     state::ApiState,
 };
 use crate::domain::{ModelRun, RunOutcome, Timestamp};
+use crate::live::follower::recall;
 use axum::{
     Json,
     extract::State,
@@ -144,7 +145,8 @@ pub async fn train(State(state): State<ApiState>) -> Result<Json<RunAnswer>, Api
     Ok(Json(run.into()))
 }
 
-/// Goes back to the version before the served one.
+/// Goes back to the version before the served one; periodic training leaves it alone until
+/// `POST /models/train` is called.
 #[utoipa::path(post, path = "/models/rollback", tag = "operator", responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
 pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, ApiError> {
     let begun = state.clock.now();
@@ -155,6 +157,7 @@ pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, 
         let earlier = served.checked_sub(1).and_then(|newest| folder.load_newest(newest));
         if let Some(snapshot) = &earlier {
             folder.point_to(snapshot.version)?;
+            folder.hold()?;
         }
         Ok::<_, crate::snapshot::file::SnapshotError>(earlier)
     });
@@ -162,10 +165,15 @@ pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, 
     let loaded = loaded.map_err(|error| ApiError::Internal(super::error::error_chain(&error)))?;
     let snapshot =
         loaded.ok_or(ApiError::Conflict("there is no earlier version to go back to".into()))?;
-    let version = snapshot.version;
+    let (version, watermark) = (snapshot.version, snapshot.watermark);
     state.metrics.snapshot_version.set(version as i64);
     state.metrics.snapshot_timestamp.set(snapshot.trained_at.0 as f64 / 1e3);
     state.snapshots.publish(snapshot.into());
+    // What the earlier version has not learned is recent again.
+    if let Err(error) = recall(&*state.store, &state.live, watermark).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "recent events could not be read again");
+    }
     let run = ModelRun {
         started_at: begun,
         finished_at: state.clock.now(),

@@ -176,8 +176,8 @@ pub fn popular_now(state: &ApiState, snapshot: &Snapshot) -> Arc<Popular> {
     let latest = state.live.shoppers.latest_since(snapshot.watermark);
     let weighting = &state.weighting;
     let since = latest.into_iter().map(|event| {
-        let age_ms = snapshot.as_of.since_ms(event.occurred_at);
-        let weight = weighting.weight(event.kind, event.value) * weighting.decay(age_ms);
+        let decay = weighting.decay(snapshot.age_days(event.occurred_at));
+        let weight = weighting.weight(event.kind, event.value) * decay;
         (event.item, weight)
     });
     let popular = Arc::new(Popular::new(snapshot, since));

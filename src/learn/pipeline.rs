@@ -5,7 +5,7 @@
 //! reported figures come from shoppers that nothing was chosen on. Then all is fitted again on all.
 
 use super::{
-    dataset::{EventLog, InteractionMatrix, UserIdx, Weighting, log::Act},
+    dataset::{EventLog, InteractionMatrix, TradingDays, UserIdx, Weighting, log::Act},
     demand::{self, DemandOutlook, DemandParams, Sale},
     evaluation::{HeldOutCase, Metrics, choose::learn_blend, evaluate},
     recommenders::{
@@ -107,6 +107,8 @@ pub struct Fitted {
     pub demand: DemandOutlook,
     /// What was measured.
     pub report: Report,
+    /// The shop's own time.
+    pub trading_days: TradingDays,
     /// Seconds by model, whole run's fits.
     pub seconds: Vec<(ModelKind, f64)>,
 }
@@ -119,6 +121,8 @@ pub fn run(
     params: &PipelineParams,
     stop: Stop<'_>,
 ) -> Result<Fitted, FitError> {
+    let days = log.trading_days();
+    let run = Run { log, days: &days, params, stop };
     let acts = log.acts();
     let mut report = Report {
         events: acts.len(),
@@ -129,18 +133,15 @@ pub fn run(
     let mut kinds = vec![ModelKind::Popularity];
     kinds.extend(params.kinds.iter().filter(|&&kind| kind != ModelKind::Popularity));
 
-    let cut = holdout_from(acts, params);
-    let at = acts.partition_point(|act| act.at < cut);
-    let (before, after) = acts.split_at(at);
-    let blend = measure(log, before, after, cut, &kinds, params, stop, &mut report)?;
+    let blend = run.measure(&kinds, &mut report)?;
 
-    let matrix = log.matrix(acts, &params.weighting, now);
+    let matrix = log.matrix(acts, &params.weighting, (&days, now));
     report.interactions = matrix.n_interactions();
     let mut seconds = Vec::new();
     let mut models = Vec::new();
     for &(kind, _) in &blend.weights {
         let begun = Instant::now();
-        match fit_one(kind, log, acts, &matrix, now, params, stop) {
+        match run.fit(kind, acts, &matrix, now) {
             Ok(model) => models.push(model),
             Err(FitError::NoData { .. }) => {}
             Err(error) => return Err(error),
@@ -148,123 +149,168 @@ pub fn run(
         seconds.push((kind, begun.elapsed().as_secs_f64()));
     }
     Ok(Fitted {
-        popular: popular(log, acts, now, params),
+        popular: run.popular(now),
         purchases: last_purchases(acts),
-        demand: outlook(log, category_of, now, params)?,
+        demand: run.outlook(category_of, now)?,
         models,
         blend,
         matrix,
         report,
         seconds,
+        trading_days: days,
     })
 }
 
-fn fit_one(
-    kind: ModelKind,
-    log: &EventLog,
-    acts: &[Act],
-    matrix: &InteractionMatrix,
-    now: Timestamp,
-    params: &PipelineParams,
-    stop: Stop<'_>,
-) -> Result<FittedModel, FitError> {
-    if kind == ModelKind::Popularity {
-        // What is wanted changes faster than what a person likes.
-        let matrix = log.matrix(acts, &popularity_weighting(params), now);
-        return fit_model(kind, &matrix, &params.models, stop);
-    }
-    fit_model(kind, matrix, &params.models, stop)
+/// What every step of a run looks at.
+struct Run<'a> {
+    log: &'a EventLog,
+    days: &'a TradingDays,
+    params: &'a PipelineParams,
+    stop: Stop<'a>,
 }
 
-fn popularity_weighting(params: &PipelineParams) -> Weighting {
-    Weighting { half_life_days: params.popularity_half_life_days, ..params.weighting.clone() }
-}
-
-fn holdout_from(acts: &[Act], params: &PipelineParams) -> Timestamp {
-    let (Some(first), Some(last)) = (acts.first(), acts.last()) else {
-        return Timestamp::default();
-    };
-    let share = (last.at.since_ms(first.at) as f64 * params.holdout_share) as i64;
-    last.at.plus_ms(-share.min(i64::from(params.holdout_days_max) * DAY_MS))
-}
-
-#[expect(clippy::too_many_arguments, reason = "one step of `run`, split off for length alone")]
-fn measure(
-    log: &EventLog,
-    before: &[Act],
-    after: &[Act],
-    cut: Timestamp,
-    kinds: &[ModelKind],
-    params: &PipelineParams,
-    stop: Stop<'_>,
-    report: &mut Report,
-) -> Result<Blend, FitError> {
-    let fallback = || Blend { weights: vec![(ModelKind::Popularity, 1.0)] };
-    let matrix = log.matrix(before, &params.weighting, cut);
-    let cases = held_out_cases(&matrix, before, after, cut, params);
-    report.holdout_shoppers = cases.len();
-    if cases.len() < params.holdout_shoppers_min.max(2) {
-        report.choice = format!(
-            "not measured: {} shoppers came back in the held-out time, {} are needed; all models are joined with equal weight",
-            cases.len(),
-            params.holdout_shoppers_min.max(2)
-        );
-        let weights = kinds.iter().map(|&kind| (kind, 1.0)).collect();
-        return Ok(Blend { weights });
-    }
-    report.holdout_from = Some(cut.to_string());
-    let mut models = Vec::new();
-    let mut seconds = Vec::new();
-    for &kind in kinds {
-        let begun = Instant::now();
-        match fit_one(kind, log, before, &matrix, cut, params, stop) {
-            Ok(model) => {
-                models.push(model);
-                seconds.push((kind, begun.elapsed().as_secs_f64()));
-            }
-            Err(FitError::NoData { .. }) => {}
-            Err(error) => return Err(error),
+impl Run<'_> {
+    fn fit(
+        &self,
+        kind: ModelKind,
+        acts: &[Act],
+        matrix: &InteractionMatrix,
+        now: Timestamp,
+    ) -> Result<FittedModel, FitError> {
+        if kind == ModelKind::Popularity {
+            // What is wanted changes faster than what a person likes.
+            let matrix = self.log.matrix(acts, &self.popularity_weighting(), (self.days, now));
+            return fit_model(kind, &matrix, &self.params.models, self.stop);
         }
+        fit_model(kind, matrix, &self.params.models, self.stop)
     }
-    if models.is_empty() {
-        return Ok(fallback());
-    }
-    let (choosing, measuring): (Vec<_>, Vec<_>) =
-        cases.into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
-    let choosing: Vec<HeldOutCase> = choosing.into_iter().map(|(_, case)| case).collect();
-    let measuring: Vec<HeldOutCase> = measuring.into_iter().map(|(_, case)| case).collect();
-    let mut blend = learn_blend(&models, &choosing, K, stop)?;
-    let n_items = matrix.n_items();
 
-    let of = |blend: &Blend| blend_metrics(&models, blend, &measuring, n_items);
-    let single = |kind: ModelKind| of(&Blend { weights: vec![(kind, 1.0)] });
-    let singles: Vec<(ModelKind, Metrics)> =
-        seconds.iter().map(|&(kind, _)| (kind, single(kind))).collect();
-    let joined = of(&blend);
-    let best = singles.iter().max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg).then(b.0.cmp(&a.0)));
-    let mut served = joined;
-    report.choice = "the blend: it beats every single model on the held-out shoppers".into();
-    if let Some((kind, metrics)) = best
-        && metrics.ndcg >= joined.ndcg
-    {
-        report.choice =
-            format!("{} alone: no blend beats it on the held-out shoppers", kind.name());
-        blend = Blend { weights: vec![(*kind, 1.0)] };
-        served = *metrics;
+    fn popularity_weighting(&self) -> Weighting {
+        let half_life_days = self.params.popularity_half_life_days;
+        Weighting { half_life_days, ..self.params.weighting.clone() }
     }
-    let weight_of = |kind| blend.weights.iter().find(|w| w.0 == kind).map_or(0.0, |w| w.1);
-    for (kind, metrics) in &singles {
-        let fit_seconds = seconds.iter().find(|s| s.0 == *kind).map_or(0.0, |s| s.1);
-        report.models.push(line(kind.name(), metrics, fit_seconds, weight_of(*kind)));
+
+    /// Where the held-out slice begins: the last so many days of the shop's own time.
+    fn holdout_from(&self) -> Timestamp {
+        let acts = self.log.acts();
+        let (Some(first), Some(last)) = (acts.first(), acts.last()) else {
+            return Timestamp::default();
+        };
+        let (first, last) = (self.days.position(first.at), self.days.position(last.at));
+        let share = (last - first) * self.params.holdout_share;
+        self.days.at_position(last - share.min(f64::from(self.params.holdout_days_max)))
     }
-    let total = seconds.iter().map(|s| s.1).sum();
-    report.models.push(line("blend", &joined, total, 0.0));
-    let popular = singles.iter().find(|s| s.0 == ModelKind::Popularity).map_or(0.0, |s| s.1.ndcg);
-    if popular > 0.0 {
-        report.lift = Some(served.ndcg / popular);
-        report.lift_standard_error = Some(served.ndcg_standard_error / popular);
+
+    /// Fits on what came before the held-out slice, learns the blend on half of the shoppers who came
+    /// back, and measures it and every single model on the other half; answers what to serve.
+    fn measure(&self, kinds: &[ModelKind], report: &mut Report) -> Result<Blend, FitError> {
+        let (log, params, stop) = (self.log, self.params, self.stop);
+        let cut = self.holdout_from();
+        let (before, after) = log.acts().split_at(log.acts().partition_point(|act| act.at < cut));
+        let fallback = || Blend { weights: vec![(ModelKind::Popularity, 1.0)] };
+        let matrix = log.matrix(before, &params.weighting, (self.days, cut));
+        let cases = held_out_cases(&matrix, before, after, cut, params);
+        report.holdout_shoppers = cases.len();
+        if cases.len() < params.holdout_shoppers_min.max(2) {
+            report.choice = format!(
+                "not measured: {} shoppers came back in the held-out time, {} are needed; all models are joined with equal weight",
+                cases.len(),
+                params.holdout_shoppers_min.max(2)
+            );
+            let weights = kinds.iter().map(|&kind| (kind, 1.0)).collect();
+            return Ok(Blend { weights });
+        }
+        report.holdout_from = Some(cut.to_string());
+        let mut models = Vec::new();
+        let mut seconds = Vec::new();
+        for &kind in kinds {
+            let begun = Instant::now();
+            match self.fit(kind, before, &matrix, cut) {
+                Ok(model) => {
+                    models.push(model);
+                    seconds.push((kind, begun.elapsed().as_secs_f64()));
+                }
+                Err(FitError::NoData { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if models.is_empty() {
+            return Ok(fallback());
+        }
+        let (choosing, measuring): (Vec<_>, Vec<_>) =
+            cases.into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
+        let choosing: Vec<HeldOutCase> = choosing.into_iter().map(|(_, case)| case).collect();
+        let measuring: Vec<HeldOutCase> = measuring.into_iter().map(|(_, case)| case).collect();
+        let mut blend = learn_blend(&models, &choosing, K, stop)?;
+        let n_items = matrix.n_items();
+
+        let of = |blend: &Blend| blend_metrics(&models, blend, &measuring, n_items);
+        let single = |kind: ModelKind| of(&Blend { weights: vec![(kind, 1.0)] });
+        let singles: Vec<(ModelKind, Metrics)> =
+            seconds.iter().map(|&(kind, _)| (kind, single(kind))).collect();
+        let joined = of(&blend);
+        let best = singles.iter().max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg).then(b.0.cmp(&a.0)));
+        let mut served = joined;
+        report.choice = "the blend: it beats every single model on the held-out shoppers".into();
+        if let Some((kind, metrics)) = best
+            && metrics.ndcg >= joined.ndcg
+        {
+            report.choice =
+                format!("{} alone: no blend beats it on the held-out shoppers", kind.name());
+            blend = Blend { weights: vec![(*kind, 1.0)] };
+            served = *metrics;
+        }
+        let weight_of = |kind| blend.weights.iter().find(|w| w.0 == kind).map_or(0.0, |w| w.1);
+        for (kind, metrics) in &singles {
+            let fit_seconds = seconds.iter().find(|s| s.0 == *kind).map_or(0.0, |s| s.1);
+            report.models.push(line(kind.name(), metrics, fit_seconds, weight_of(*kind)));
+        }
+        let total = seconds.iter().map(|s| s.1).sum();
+        report.models.push(line("blend", &joined, total, 0.0));
+        let popular =
+            singles.iter().find(|s| s.0 == ModelKind::Popularity).map_or(0.0, |s| s.1.ndcg);
+        if popular > 0.0 {
+            report.lift = Some(served.ndcg / popular);
+            report.lift_standard_error = Some(served.ndcg_standard_error / popular);
+        }
+        Ok(blend)
     }
-    Ok(blend)
+
+    fn popular(&self, now: Timestamp) -> Vec<(u32, f32)> {
+        let weighting = self.popularity_weighting();
+        let mut weights = vec![0.0_f64; self.log.items().len()];
+        for act in self.log.acts() {
+            let decayed = act.weight * weighting.decay(self.days.age_days(act.at, now));
+            weights[act.item.0 as usize] += f64::from(decayed);
+        }
+        let mut popular: Vec<(u32, f32)> =
+            (0..).zip(weights.iter().map(|&w| w as f32)).filter(|item| item.1 > 0.0).collect();
+        popular.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        popular
+    }
+
+    /// Demand in the shop's own time: a pause is no slump.
+    fn outlook(
+        &self,
+        category_of: &[Option<u32>],
+        now: Timestamp,
+    ) -> Result<DemandOutlook, FitError> {
+        let sales: Vec<Sale> = self
+            .log
+            .acts()
+            .iter()
+            .filter_map(|act| {
+                let sign = match act.kind {
+                    EventKind::Purchase => 1.0,
+                    EventKind::Return => -1.0,
+                    _ => return None,
+                };
+                let at = self.days.shop_time(act.at);
+                Some(Sale { item: act.item.0, at, units: sign * f64::from(act.quantity) })
+            })
+            .collect();
+        demand::outlook(&sales, category_of, self.days.shop_time(now), &self.params.demand)
+    }
 }
 
 fn blend_metrics(
@@ -355,43 +401,4 @@ fn last_purchases(acts: &[Act]) -> Vec<(UserIdx, u32, Timestamp)> {
         same
     });
     last
-}
-
-fn popular(
-    log: &EventLog,
-    acts: &[Act],
-    now: Timestamp,
-    params: &PipelineParams,
-) -> Vec<(u32, f32)> {
-    let weighting = popularity_weighting(params);
-    let mut weights = vec![0.0_f64; log.items().len()];
-    for act in acts {
-        let decayed = act.weight * weighting.decay(now.since_ms(act.at));
-        weights[act.item.0 as usize] += f64::from(decayed);
-    }
-    let mut popular: Vec<(u32, f32)> =
-        (0..).zip(weights.iter().map(|&w| w as f32)).filter(|item| item.1 > 0.0).collect();
-    popular.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    popular
-}
-
-fn outlook(
-    log: &EventLog,
-    category_of: &[Option<u32>],
-    now: Timestamp,
-    params: &PipelineParams,
-) -> Result<DemandOutlook, FitError> {
-    let sales: Vec<Sale> = log
-        .acts()
-        .iter()
-        .filter_map(|act| {
-            let sign = match act.kind {
-                EventKind::Purchase => 1.0,
-                EventKind::Return => -1.0,
-                _ => return None,
-            };
-            Some(Sale { item: act.item.0, at: act.at, units: sign * f64::from(act.quantity) })
-        })
-        .collect();
-    demand::outlook(&sales, category_of, now, &params.demand)
 }

@@ -9,10 +9,7 @@ use super::{
     recommenders::FitError,
 };
 use crate::{
-    domain::{
-        Clock, ItemId, ModelRun, RunOutcome, Sequence, Timestamp, UserId, person::user_hash,
-        time::DAY_MS,
-    },
+    domain::{Clock, ItemId, ModelRun, RunOutcome, Sequence, Timestamp, UserId, person::user_hash},
     live::Live,
     record::store::{Store, StoreError},
     snapshot::{
@@ -286,6 +283,12 @@ impl Trainer {
         if is_served_whole && !erased {
             return skipped("nothing changed since the served snapshot".into());
         }
+        if self.folder.is_held() && !is_asked && !erased {
+            let version = served.version;
+            return skipped(format!(
+                "an operator went back to version {version}; POST /models/train goes on from here"
+            ));
+        }
         self.read_events(stop).await?;
         let (new_events, read_to, n_acts) = {
             let memory = self.memory();
@@ -329,6 +332,7 @@ impl Trainer {
         blocking(move || {
             folder.save(&saved)?;
             folder.point_to(saved.version)?;
+            folder.release();
             folder.prune(keep);
             Ok::<(), SnapshotError>(())
         })
@@ -373,8 +377,8 @@ impl Trainer {
             memory.log.extend(&events, weighting);
             memory.read_to = after;
         }
-        let window_ms = i64::from(self.params.window_days) * DAY_MS;
-        self.memory().log.settle(window_ms, self.params.events_max);
+        let window_days = f64::from(self.params.window_days);
+        self.memory().log.settle(window_days, self.params.events_max);
         Ok(())
     }
 
@@ -464,6 +468,7 @@ fn contents(
         version,
         trained_at,
         as_of,
+        trading_days: fitted.trading_days,
         watermark,
         items: log.items().to_vec(),
         shoppers: log.shoppers().to_vec(),

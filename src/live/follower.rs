@@ -13,6 +13,20 @@ use tokio_util::sync::CancellationToken;
 /// Rows read at a time.
 const PAGE: u32 = 5_000;
 
+/// Reads events after `after` into the live view again, which keeps each once: for a snapshot that has
+/// learned less than the one the view was filled for.
+pub async fn recall(store: &dyn Store, live: &Live, after: Sequence) -> Result<(), StoreError> {
+    let mut after = after;
+    loop {
+        let events = store.events_after(after, PAGE).await?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = last.sequence;
+        for recorded in events {
+            live.shoppers.record(recorded.sequence, &recorded.event);
+        }
+    }
+}
+
 /// Reads the store and tells the live view.
 pub struct Follower {
     store: Arc<dyn Store>,

@@ -85,6 +85,22 @@ impl SnapshotFolder {
         self.write_whole(&self.0.join("SERVED"), &[format!("{version}\n").as_bytes()])
     }
 
+    /// Keeps periodic training from replacing what an operator went back to, also after a restart.
+    pub fn hold(&self) -> Result<(), SnapshotError> {
+        self.write_whole(&self.0.join("HELD"), &[b"an operator went back to an earlier version\n"])
+    }
+
+    /// Whether an operator went back and has not trained since.
+    pub fn is_held(&self) -> bool {
+        self.0.join("HELD").exists()
+    }
+
+    /// Lets periodic training publish again.
+    pub fn release(&self) {
+        // It is seldom there.
+        let _absent = fs::remove_file(self.0.join("HELD"));
+    }
+
     /// The version that is to be served.
     pub fn served(&self) -> Option<u64> {
         fs::read_to_string(self.0.join("SERVED")).ok()?.trim().parse().ok()

@@ -10,7 +10,7 @@ pub use cell::SnapshotCell;
 use crate::{
     domain::{ItemId, Sequence, ShopperId, Timestamp},
     learn::{
-        dataset::UserIdx,
+        dataset::{TradingDays, UserIdx},
         demand::DemandOutlook,
         recommenders::{FittedModel, blend::Blend},
     },
@@ -27,6 +27,8 @@ pub struct Contents {
     pub trained_at: Timestamp,
     /// The time that weights have faded to: that of the last event it has learned from.
     pub as_of: Timestamp,
+    /// The shop's own time, in which weights fade.
+    pub trading_days: TradingDays,
     /// The last event that it has learned from.
     pub watermark: Sequence,
     /// Items by position.
@@ -87,6 +89,12 @@ impl Snapshot {
     /// The item's position, if the snapshot knows it.
     pub fn item_position(&self, item: &ItemId) -> Option<u32> {
         self.item_positions.get(item).copied()
+    }
+
+    /// How old something that happened at `at` was when the snapshot was trained, in days of the shop's
+    /// own time; 0 if it came later.
+    pub fn age_days(&self, at: Timestamp) -> f64 {
+        self.trading_days.age_days(at, self.as_of)
     }
 
     /// How much the item at this position is wanted, 0 if not at all.

@@ -74,7 +74,7 @@ pub fn taste(
             }
             continue;
         };
-        let decay = weighting.decay(snapshot.as_of.since_ms(event.occurred_at));
+        let decay = weighting.decay(snapshot.age_days(event.occurred_at));
         history.push((item, weighting.weight(event.kind, event.value) * decay));
         if event.kind == EventKind::Purchase {
             purchases.push((item, event.occurred_at));

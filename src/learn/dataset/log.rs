@@ -1,6 +1,6 @@
 //! The trainer's memory: every event it has read, as numbers, in columns.
 
-use super::{InteractionMatrix, ItemIdx, UserIdx};
+use super::{InteractionMatrix, ItemIdx, TradingDays, UserIdx};
 use crate::domain::{EventKind, ItemId, RecordedEvent, Sequence, ShopperId, Timestamp};
 use rustc_hash::FxHashMap;
 
@@ -25,10 +25,9 @@ impl Weighting {
         }
     }
 
-    /// What is left of a weight after `age_ms`; a time ahead of now counts as now.
-    pub fn decay(&self, age_ms: i64) -> f32 {
-        let days = age_ms.max(0) as f64 / crate::domain::time::DAY_MS as f64;
-        (-days / self.half_life_days).exp2() as f32
+    /// What is left of a weight after so many days.
+    pub fn decay(&self, age_days: f64) -> f32 {
+        (-age_days.max(0.0) / self.half_life_days).exp2() as f32
     }
 }
 
@@ -82,20 +81,23 @@ impl EventLog {
         self.sorted = false;
     }
 
-    /// Brings the events into order and drops those more than `window_ms` older than the newest, and
-    /// the oldest beyond `max`.
-    ///
-    /// The window ends with the data, not with the present hour: a shop that imports its past, or
-    /// comes back after a pause, still has something to learn from.
-    pub fn settle(&mut self, window_ms: i64, max: usize) {
+    /// Brings the events into order and drops those more than `window_days` of the shop's own time
+    /// older than the newest, and the oldest beyond `max`.
+    pub fn settle(&mut self, window_days: f64, max: usize) {
         if !self.sorted {
             self.acts.sort_by_key(|act| (act.at, act.sequence));
             self.sorted = true;
         }
-        let from = self.acts.last().map_or(Timestamp::default(), |act| act.at.plus_ms(-window_ms));
-        let old = self.acts.partition_point(|act| act.at < from);
+        let Some(last) = self.acts.last().map(|act| act.at) else { return };
+        let days = self.trading_days();
+        let old = self.acts.partition_point(|act| days.age_days(act.at, last) > window_days);
         let surplus = self.acts.len().saturating_sub(max);
         self.acts.drain(..old.max(surplus));
+    }
+
+    /// The days on which anything happened; [`settle`](Self::settle) first.
+    pub fn trading_days(&self) -> TradingDays {
+        TradingDays::of(self.acts.iter().map(|act| act.at))
     }
 
     /// Forgets the shopper that `is_named` finds; their position stays, without events or name.
@@ -127,12 +129,18 @@ impl EventLog {
         &self.items
     }
 
-    /// The matrix of `acts`, each weight decayed to `now`.
-    pub fn matrix(&self, acts: &[Act], weighting: &Weighting, now: Timestamp) -> InteractionMatrix {
+    /// The matrix of `acts`, each weight decayed to `now` in the shop's own time.
+    pub fn matrix(
+        &self,
+        acts: &[Act],
+        weighting: &Weighting,
+        (days, now): (&TradingDays, Timestamp),
+    ) -> InteractionMatrix {
+        let decay = |act: &Act| weighting.decay(days.age_days(act.at, now));
         let cells = acts
             .iter()
             .filter(|act| act.weight != 0.0)
-            .map(|act| (act.user, act.item, act.weight * weighting.decay(now.since_ms(act.at))));
+            .map(|act| (act.user, act.item, act.weight * decay(act)));
         InteractionMatrix::from_cells(self.shoppers.len(), self.items.len(), cells)
     }
 }

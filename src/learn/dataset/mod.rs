@@ -2,9 +2,11 @@
 
 pub mod log;
 pub mod matrix;
+pub mod trading;
 
 pub use log::{EventLog, Weighting};
 pub use matrix::InteractionMatrix;
+pub use trading::TradingDays;
 
 use serde::{Deserialize, Serialize};
 

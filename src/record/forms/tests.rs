@@ -118,7 +118,6 @@ fn every_bad_field_is_named() {
         ("timestamp", json!("yesterday")),
         ("timestamp", json!("2026-03-01T12:05:01Z")),
         ("timestamp", json!(1e300)),
-        ("timestamp", json!(-5)),
         ("timestamp", json!(false)),
         ("id", json!("é".repeat(65))),
         ("order", json!("o".repeat(129))),

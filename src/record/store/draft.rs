@@ -58,10 +58,16 @@ impl Draft {
     }
 
     fn change(&mut self, change: ItemChange) {
-        match change.apply(&self.item.fields) {
-            None => self.item.removed = true,
+        // Who comes back after a removal begins anew, whatever it once was.
+        let nothing = ItemFields::default();
+        let before = if self.item.removed { &nothing } else { &self.item.fields };
+        match change.apply(before) {
+            None => {
+                self.item.removed = true;
+                self.item.price_in_force = None;
+            }
             Some(fields) => {
-                if fields.price != self.item.fields.price {
+                if self.item.removed || fields.price != self.item.fields.price {
                     self.item.price_in_force = fields.price;
                     self.reason = PriceReason::ListPrice;
                 }
