@@ -1,175 +1,278 @@
-//! How fast lists are answered, beside a bare axum handler that returns as many bytes, and while a
-//! training run goes on; how fast a saved snapshot is ready; what training costs.
+//! How fast are lists, while nothing else happens and while a training run goes on? Beside a bare
+//! axum handler that answers a fixed JSON of the same size.
 //!
-//! On Online Retail if `../shared/data` is there, else on the simulated shop: the first line says so.
+//! Runs on the Online Retail file (`SHOPKEEPER_BENCH_DATA`, else `../shared/data/online-retail/`), or
+//! without it on a simulated shop.
 
-#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+#![expect(clippy::unwrap_used, reason = "a bench may fail")]
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/load.rs"]
-mod load;
+#[expect(dead_code, reason = "the other bench uses the rest")]
+mod support;
 
-use child::{Server, be_bare_if_asked, run_measured, shopkeeper};
-use load::{Load, Pressure, get, load, median, post};
+use serde_json::{Value, json};
 use shopkeeper::{
-    domain::Sequence,
-    record::store::{Store, sqlite::SqliteStore},
+    domain::{Clock, ItemChange, SystemClock},
+    record::store::{NothingKnown, Store, sqlite::SqliteStore},
+    simulate::{SimulationParams, simulate},
 };
+use sqlx::{Connection as _, SqliteConnection};
 use std::{
-    collections::BTreeSet,
-    path::Path,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
+use support::{
+    bare::{Bare, serve_if_asked},
+    block_on,
+    load::{self, Connection, Load, Pace, Until},
+    median, millis,
+    report::{Report, Rounds, count, say, say_where},
+    service::{Service, program, request},
+};
 
-const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(3);
-const SHOPPERS: usize = 2_000;
+/// Connections of the rounds: enough to keep the server busy.
+const N_BUSY: usize = 32;
+/// Connections while training: a moderate load.
+const N_MODERATE: usize = 8;
+const WHILE_TRAINING: Duration = Duration::from_secs(10);
+/// Requests per second that a storefront sends whether or not answers keep up.
+const PACED: f64 = 1_000.0;
+const STARTS: usize = 5;
+/// Answers among which the typical one is looked for.
+const N_SAMPLE: usize = 500;
 
 fn main() {
-    be_bare_if_asked();
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let retail = root.join("../shared/data/online-retail/online-retail.csv.zst");
-    let settings = [("SHOP__CURRENCY", "GBP"), ("TRAINING__ENABLED", "false")];
-    if retail.exists() {
-        println!("data: Online Retail");
-        let mut import = shopkeeper(dir.path(), &settings);
-        import.args(["import", "online-retail"]).arg(&retail);
-        print!("{}", run_measured(import).0);
-    } else {
-        println!("data: a simulated shop, because {} is not there", retail.display());
-        // Once it listens, everything is stored and learned from.
-        let mut demo = shopkeeper(dir.path(), &settings);
-        demo.args(["demo", "--dir"]).arg(dir.path());
-        drop(Server::spawn(demo));
+    serve_if_asked();
+    if !support::is_bench() {
+        return say("measures only under `cargo bench`");
     }
-    let mut train = shopkeeper(dir.path(), &settings);
-    train.arg("train");
+    let folder = tempfile::Builder::new().prefix("shopkeeper-bench").tempdir().unwrap();
+    let (dir, mut report) = (folder.path(), Report::default());
+    say_where();
+    fill(dir, &mut report);
+    measure_training(dir, &mut report);
+    measure_starts(dir, &mut report);
+    let paths: Vec<Vec<u8>> =
+        users(dir).iter().map(|user| load::get(&format!("/recommendations/{user}?n=10"))).collect();
+    // Trained when asked only, so that no round is disturbed.
+    let service = Service::start(dir, &[("TRAINING__ENABLED", "false")], &[]);
+    let ours = Load {
+        address: service.address().into(),
+        requests: Arc::new(paths),
+        n_connections: N_BUSY,
+        pace: Pace::Closed,
+    };
+    measure_cold(&ours, &mut report);
+    measure_warm(&ours, &mut report);
+    measure_while_training(&service, &ours, &mut report);
+    report.print();
+}
+
+/// Fills an embedded database with a shop.
+fn fill(dir: &Path, report: &mut Report) {
+    let given = std::env::var_os("SHOPKEEPER_BENCH_DATA").map(PathBuf::from);
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/data/online-retail/online-retail.csv.zst");
     let begun = Instant::now();
-    let (report, peak_mib) = run_measured(train);
-    println!(
-        "{report}train, whole process: {:.1} s, peak {peak_mib:.0} MiB (goals: 60 s, 1024 MiB)",
-        begun.elapsed().as_secs_f64()
-    );
-
-    let starts = (0..5).map(|_| {
-        let begun = Instant::now();
-        let server = Server::shopkeeper(dir.path(), &settings);
-        let ready =
-            load(server.address, Pressure::full(1, Duration::ZERO), |_, _| get("/health/ready"));
-        assert_eq!(ready.n_failed, 0);
-        begun.elapsed().as_secs_f64()
-    });
-    println!(
-        "start to ready on the saved snapshot: {:.3} s, median of 5 (goal: 1 s)",
-        median(starts.collect())
-    );
-
-    let paths = list_paths(dir.path());
-    let server = Server::shopkeeper(dir.path(), &settings);
-    let next =
-        move |connection: usize, n: usize| paths[(connection * 131 + n) % paths.len()].clone();
-    let cold = load(server.address, Pressure::full(1, Duration::from_secs(2)), next.clone());
-    println!(
-        "first list of a shopper, one connection: p50 {:.2} ms, p99 {:.2} ms",
-        cold.quantile_ms(0.5),
-        cold.quantile_ms(0.99)
-    );
-    let bytes = answer_bytes(server.address, &next(0, 0));
-    let bare = Server::bare(bytes);
-    let full = Pressure::full(CONNECTIONS, ROUND);
-    load(server.address, full, next.clone());
-    let (mut ours, mut limit): (Vec<Load>, Vec<Load>) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        limit.push(load(bare.address, full, next.clone()));
-        ours.push(load(server.address, full, next.clone()));
+    if let Some(file) = given.or(usual.exists().then_some(usual)) {
+        say(format!("the shop is {}", file.display()));
+        let mut import = program(dir, &[]);
+        import.args(["--json", "import", "online-retail"]).arg(&file).arg("--rejects");
+        let done = import.arg(dir.join("rejects")).output().unwrap();
+        assert!(done.status.success(), "import: {}", String::from_utf8_lossy(&done.stderr));
+        say(String::from_utf8_lossy(&done.stdout).trim());
+        report.fact("import into SQLite", format!("{:.1} s", begun.elapsed().as_secs_f64()));
+    } else {
+        say("the shop is a simulated one: there is no Online Retail file");
+        block_on(fill_simulated(dir));
+        report.fact("shop", "simulated".into());
     }
-    let ratios = ours.iter().zip(&limit).map(|(a, b)| a.per_second / b.per_second);
-    println!(
-        "GET /recommendations/{{user}}?n=10, {bytes} bytes, {CONNECTIONS} connections: {:.0}/s, bare axum {:.0}/s, ratio {:.2} (goal: 0.50); p99 {:.2} ms; {} not 200",
-        median(ours.iter().map(|load| load.per_second).collect()),
-        median(limit.iter().map(|load| load.per_second).collect()),
-        median(ratios.collect()),
-        median(ours.iter().map(|load| load.quantile_ms(0.99)).collect()),
-        ours.iter().map(|load| load.n_failed).sum::<usize>(),
-    );
-    under_training(server.address, &next);
 }
 
-/// Loads while one training run follows the other.
-fn under_training(
-    address: std::net::SocketAddr,
-    next: &(impl Fn(usize, usize) -> Vec<u8> + Clone + Send + 'static),
-) {
-    let stop = Arc::new(AtomicBool::new(false));
-    let training = {
-        let stop = stop.clone();
-        std::thread::spawn(move || {
-            let mut runs = 0;
-            while !stop.load(Ordering::Relaxed) {
-                // Something new, or the run would be skipped.
-                let event = r#"{"type":"view","user":"bench","item":"22423"}"#;
-                let once = Pressure::full(1, Duration::ZERO);
-                load(address, once, move |_, _| post("/events", event));
-                load(address, once, |_, _| post("/models/train", "{}"));
-                runs += 1;
-            }
-            runs
-        })
-    };
-    let busy = load(address, Pressure::full(8, Duration::from_secs(10)), next.clone());
-    let paced = Pressure {
-        connections: 10,
-        duration: Duration::from_secs(10),
-        pause: Duration::from_millis(10),
-    };
-    let calm = load(address, paced, next.clone());
-    stop.store(true, Ordering::Relaxed);
-    let runs = training.join().expect("it only asks");
-    println!(
-        "during {runs} training runs: {:.0}/s on 8 connections, p50 {:.2} ms, p99 {:.2} ms; at {:.0}/s p50 {:.2} ms, p99 {:.2} ms (goal: p99 below 10 ms)",
-        busy.per_second,
-        busy.quantile_ms(0.5),
-        busy.quantile_ms(0.99),
-        calm.per_second,
-        calm.quantile_ms(0.5),
-        calm.quantile_ms(0.99),
-    );
+async fn fill_simulated(dir: &Path) {
+    let now = SystemClock.now();
+    let shop = simulate(&SimulationParams::new(7, now)).unwrap();
+    let store = SqliteStore::open(&dir.join("shopkeeper.db"), 2).await.unwrap();
+    store.backfill_prices(&shop.prices).await.unwrap();
+    let replaced = shop
+        .items
+        .iter()
+        .map(|(item, fields)| (item.clone(), ItemChange::Replace(Box::new(fields.clone()))));
+    store.change_items(&replaced.collect::<Vec<_>>(), now).await.unwrap();
+    for events in shop.events.chunks(10_000) {
+        store.append_events(events, now, &NothingKnown).await.unwrap();
+    }
 }
 
-/// Requests for the lists of real shoppers.
-fn list_paths(dir: &Path) -> Arc<Vec<Vec<u8>>> {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime needs nothing");
-    let shoppers: BTreeSet<String> = runtime.block_on(async {
-        let store =
-            SqliteStore::open(&dir.join("shopkeeper.db"), 1).await.expect("it was imported");
-        let mut shoppers = BTreeSet::new();
-        let mut after = Sequence(0);
-        while shoppers.len() < SHOPPERS {
-            let events = store.events_after(after, 10_000).await.expect("it was imported");
-            let Some(last) = events.last() else { break };
-            after = last.sequence;
-            shoppers.extend(events.into_iter().filter_map(|e| e.event.user.map(|u| u.to_string())));
-        }
-        shoppers
+/// Every user with an id that needs no escapes in a path.
+fn users(dir: &Path) -> Vec<String> {
+    let users: Vec<String> = block_on(async {
+        let url = format!("sqlite://{}", dir.join("shopkeeper.db").display());
+        let mut database = SqliteConnection::connect(&url).await.unwrap();
+        let query = sqlx::query_scalar("select user_id from users order by user_id");
+        query.fetch_all(&mut database).await.unwrap()
     });
-    Arc::new(shoppers.iter().map(|user| get(&format!("/recommendations/{user}?n=10"))).collect())
+    let is_plain = |user: &String| user.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let users: Vec<String> = users.into_iter().filter(is_plain).collect();
+    say(format!("{} users", count(users.len() as f64)));
+    users
 }
 
-/// Bytes in the body of one answer.
-fn answer_bytes(address: std::net::SocketAddr, request: &[u8]) -> usize {
-    use std::io::{Read, Write};
-    let text =
-        String::from_utf8_lossy(request).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
-    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
-    stream.write_all(text.as_bytes()).expect("it listens");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len())
+/// `shopkeeper train` as a process of its own.
+fn measure_training(dir: &Path, report: &mut Report) {
+    let mut command = program(dir, &[]);
+    let begun = Instant::now();
+    let command = command.args(["--json", "train"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Running(command.spawn().unwrap());
+    let mut peak = 0.0_f64;
+    while child.0.try_wait().unwrap().is_none() {
+        peak = peak.max(peak_mib(child.0.id()).unwrap_or_default());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let run: Value = serde_json::from_reader(child.0.stdout.take().unwrap()).unwrap();
+    say(format!("training {}: {}", run["outcome"], run["reason"]));
+    assert_eq!(run["outcome"], "published", "{run}");
+    report.below("full training, as a process", seconds, 60.0, "s");
+    report.below("its peak memory", peak, 1024.0, "MiB");
+}
+
+/// A child that is killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
+    }
+}
+
+/// The most memory that a process had resident so far; `None` once it has ended.
+fn peak_mib(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// From the start of the process to the first 200 of `/health/ready`, on the saved snapshot.
+fn measure_starts(dir: &Path, report: &mut Report) {
+    let seconds = (0..STARTS).map(|_| {
+        let begun = Instant::now();
+        let service = Service::start(dir, &[], &[]);
+        while service.get("/health/ready").0 != 200 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        assert!(service.get("/status").1["snapshot"]["version"].as_u64() > Some(0));
+        seconds
+    });
+    report.below("start to ready on the saved snapshot", median(seconds), 1.0, "s");
+}
+
+/// Every user once, one after the other, on a service that has just started.
+fn measure_cold(ours: &Load, report: &mut Report) {
+    let once = Load { n_connections: 1, ..ours.clone() };
+    let cold = load::run(&once, Until::Sent(once.requests.len())).all_well();
+    report.fact("first list of a user, p50", millis(cold.quantile(0.5)));
+    report.fact("first list of a user, p99", millis(cold.quantile(0.99)));
+    report.fact("first list of a user, max", millis(cold.quantile(1.0)));
+}
+
+/// In turns with the bare handler.
+fn measure_warm(ours: &Load, report: &mut Report) {
+    let body = typical_body(ours);
+    say(format!("a typical answer has {} bytes", body.len()));
+    let bare_server = Bare::start(&body);
+    let bare = Load { address: bare_server.address().into(), ..ours.clone() };
+    for load in [ours, &bare] {
+        load::run(load, Until::Elapsed(Duration::from_secs(1))).all_well();
+    }
+    let mut rounds = Rounds::default();
+    let mut latencies = Vec::new();
+    for _ in 0..ROUNDS {
+        let our = load::run(ours, Until::Elapsed(ROUND)).all_well();
+        let other = load::run(&bare, Until::Elapsed(ROUND)).all_well();
+        rounds.add("warm lists per second", our.per_second(), other.per_second());
+        latencies.push(our.quantile(0.99).as_secs_f64() * 1e3);
+    }
+    report.row(
+        &format!("warm lists per second, {N_BUSY} connections, beside a bare handler"),
+        (count(rounds.ours()), count(rounds.other())),
+        Some(rounds.ratio_and_spread()),
+        Some(("≥ 0.50", rounds.ratio() >= 0.5)),
+    );
+    report.fact("warm p99 at that load", format!("{:.2} ms", median(latencies)));
+}
+
+/// An answer whose length is nearest to the mean.
+fn typical_body(ours: &Load) -> String {
+    let mut bodies: Vec<String> = block_on(async {
+        let mut connection = Connection::open(&ours.address).await;
+        let mut bodies = Vec::new();
+        let step = (ours.requests.len() / N_SAMPLE).max(1);
+        for request in ours.requests.iter().step_by(step) {
+            assert_eq!(connection.exchange(request).await, 200);
+            bodies.push(String::from_utf8(connection.body().to_vec()).unwrap());
+        }
+        bodies
+    });
+    let mean = bodies.iter().map(String::len).sum::<usize>() / bodies.len();
+    bodies.sort_by_key(|body| body.len().abs_diff(mean));
+    bodies.swap_remove(0)
+}
+
+/// A moderate load while one training run follows the other.
+fn measure_while_training(service: &Service, ours: &Load, report: &mut Report) {
+    let address = service.address().to_owned();
+    let stop = AtomicBool::new(false);
+    let loads =
+        [("as fast as 8 connections go", Pace::Closed), ("1,000/s", Pace::PerSecond(PACED))];
+    let runs = std::thread::scope(|scope| {
+        let training = scope.spawn(|| train_until(&address, &stop));
+        for (what, pace) in loads {
+            let load = Load { n_connections: N_MODERATE, pace, ..ours.clone() };
+            let measured = load::run(&load, Until::Elapsed(WHILE_TRAINING)).all_well();
+            let (rate, p50) = (count(measured.per_second()), millis(measured.quantile(0.5)));
+            let (p999, max) = (measured.quantile(0.999), measured.quantile(1.0));
+            report.below(
+                &format!("p99 during training, {what}"),
+                measured.quantile(0.99).as_secs_f64() * 1e3,
+                10.0,
+                "ms",
+            );
+            report.fact(
+                &format!("the same: rate, p50, p99.9, max, {what}"),
+                format!("{rate}/s, {p50}, {}, {}", millis(p999), millis(max)),
+            );
+        }
+        stop.store(true, Ordering::Relaxed);
+        training.join().unwrap()
+    });
+    assert!(!runs.is_empty(), "no training run ended");
+    let seconds = median(runs.iter().map(Duration::as_secs_f64));
+    report.fact("training runs meanwhile", format!("{}, {seconds:.1} s each", runs.len()));
+}
+
+/// Trains again and again; a new event before each run gives it a reason. Tells how long runs took.
+fn train_until(address: &str, stop: &AtomicBool) -> Vec<Duration> {
+    let mut runs = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        for shopper in ["bench-1", "bench-2", "bench-3"] {
+            let click = json!({ "user": shopper, "item": "bench" }).to_string();
+            assert_eq!(request(address, "POST", "/events/click", &click).unwrap().0, 200);
+        }
+        let begun = Instant::now();
+        let (status, run) = request(address, "POST", "/models/train", "").unwrap();
+        assert_eq!(status, 200, "{run}");
+        assert!(run["outcome"] == "published" || run["outcome"] == "refused", "{run}");
+        runs.push(begun.elapsed());
+    }
+    runs
 }

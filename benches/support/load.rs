@@ -1,147 +1,254 @@
-//! A small closed-loop load generator: HTTP/1.1 on kept-alive connections, one thread, little else.
+//! HTTP/1.1 clients that do little themselves, so that the server gets the processor.
+//!
+//! Requests are built beforehand, buffers are used again, and of an answer only the status and the
+//! length are read. All clients run on one thread of their own.
 
 use std::{
-    net::SocketAddr,
+    collections::BTreeMap,
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     task::JoinSet,
 };
 
-/// What came of a load.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Load {
-    /// Answers per second.
-    pub(crate) per_second: f64,
-    /// Seconds from sending to having the whole answer, rising.
-    pub(crate) seconds: Vec<f64>,
-    /// Answers that were not 200.
-    pub(crate) n_failed: usize,
+/// A bound on everything: a server that hangs fails the bench.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// When clients stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// After this time.
+    Elapsed(Duration),
+    /// After so many requests in all.
+    Sent(usize),
 }
 
-impl Load {
-    /// The latency below which this share of the answers came, in milliseconds.
-    pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
-        let at = (self.seconds.len() as f64 * share) as usize;
-        self.seconds.get(at.min(self.seconds.len().saturating_sub(1))).map_or(0.0, |s| s * 1e3)
+/// How clients send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// The next request follows the answer.
+    Closed,
+    /// So many requests per second in all, whether or not answers keep up.
+    PerSecond(f64),
+}
+
+/// Requests, and how to send them.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    /// Where to.
+    pub(crate) address: String,
+    /// What to send, again from the start after the last.
+    pub(crate) requests: Arc<Vec<Vec<u8>>>,
+    /// On how many connections.
+    pub(crate) n_connections: usize,
+    /// How fast.
+    pub(crate) pace: Pace,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// From the first request to the last answer.
+    pub(crate) seconds: f64,
+    /// Rising.
+    latencies: Vec<Duration>,
+    /// Answers other than 2xx, by status.
+    pub(crate) failed: BTreeMap<u16, usize>,
+}
+
+impl Measured {
+    /// Answers per second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.seconds
+    }
+
+    /// The latency that a share `q` of all requests did not exceed.
+    pub(crate) fn quantile(&self, q: f64) -> Duration {
+        let rank = (self.latencies.len() as f64 * q).ceil() as usize;
+        self.latencies[rank.clamp(1, self.latencies.len()) - 1]
+    }
+
+    /// The same, if every answer was 2xx.
+    ///
+    /// # Panics
+    ///
+    /// If one was not: a number measured on errors means nothing.
+    pub(crate) fn all_well(self) -> Self {
+        assert!(self.failed.is_empty(), "answers other than 2xx, by status: {:?}", self.failed);
+        self
     }
 }
 
-/// A GET request as bytes.
+/// A GET request.
 pub(crate) fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: shop\r\naccept: application/json\r\n\r\n").into_bytes()
 }
 
-/// A POST request of JSON as bytes.
+/// A POST request with a JSON body.
 pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }
 
-/// How hard to load, and how long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pressure {
-    /// Connections; each waits for its answer before it asks again.
-    pub(crate) connections: usize,
-    /// When to stop; every connection asks at least once.
-    pub(crate) duration: Duration,
-    /// Pause of a connection between two requests.
-    pub(crate) pause: Duration,
+/// Sends the load from a thread of its own and waits for the end.
+pub(crate) fn run(load: &Load, until: Until) -> Measured {
+    let load = load.clone();
+    let clients = std::thread::spawn(move || super::block_on(run_clients(load, until)));
+    clients.join().expect("the load failed, and has said why")
 }
 
-impl Pressure {
-    /// As hard as so many connections can.
-    pub(crate) fn full(connections: usize, duration: Duration) -> Self {
-        Self { connections, duration, pause: Duration::ZERO }
+async fn run_clients(load: Load, until: Until) -> Measured {
+    let mut connections = Vec::new();
+    for _ in 0..load.n_connections {
+        connections.push(Connection::open(&load.address).await);
     }
-}
-
-/// Loads `address` with requests made by `next(connection, n)`.
-pub(crate) fn load(
-    address: SocketAddr,
-    pressure: Pressure,
-    next: impl Fn(usize, usize) -> Vec<u8> + Clone + Send + 'static,
-) -> Load {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime needs nothing").block_on(async {
-        let begun = Instant::now();
-        let mut clients = JoinSet::new();
-        for connection in 0..pressure.connections {
-            clients.spawn(client(address, pressure, connection, next.clone()));
+    let (sent, mut clients, begun) =
+        (Arc::new(AtomicUsize::new(0)), JoinSet::new(), Instant::now());
+    for connection in connections {
+        clients.spawn(client(connection, load.clone(), until, sent.clone(), begun));
+    }
+    let mut all = Measured::default();
+    while let Some(one) = clients.join_next().await {
+        let one = one.expect("a client failed, and has said why");
+        all.latencies.extend(one.latencies);
+        for (status, n) in one.failed {
+            *all.failed.entry(status).or_default() += n;
         }
-        let mut all = Load::default();
-        for mine in clients.join_all().await {
-            let mine = mine.expect("the server keeps its connections");
-            all.n_failed += mine.n_failed;
-            all.seconds.extend(mine.seconds);
-        }
-        all.per_second = all.seconds.len() as f64 / begun.elapsed().as_secs_f64();
-        all.seconds.sort_by(f64::total_cmp);
-        all
-    })
+    }
+    all.seconds = begun.elapsed().as_secs_f64();
+    all.latencies.sort_unstable();
+    all
 }
 
 async fn client(
-    address: SocketAddr,
-    pressure: Pressure,
-    connection: usize,
-    next: impl Fn(usize, usize) -> Vec<u8>,
-) -> std::io::Result<Load> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (begun, mut mine, mut buffer) = (Instant::now(), Load::default(), vec![0; 1 << 16]);
-    for n in 0.. {
-        let request = next(connection, n);
-        let sent = Instant::now();
-        stream.write_all(&request).await?;
-        let is_ok = read_answer(&mut stream, &mut buffer).await?;
-        mine.seconds.push(sent.elapsed().as_secs_f64());
-        mine.n_failed += usize::from(!is_ok);
-        if begun.elapsed() >= pressure.duration {
-            break;
+    mut connection: Connection,
+    load: Load,
+    until: Until,
+    sent: Arc<AtomicUsize>,
+    begun: Instant,
+) -> Measured {
+    let mut measured = Measured::default();
+    measured.latencies.reserve(100_000);
+    loop {
+        let n = sent.fetch_add(1, Ordering::Relaxed);
+        let from = match load.pace {
+            Pace::Closed => Instant::now(),
+            Pace::PerSecond(rate) => due(begun + Duration::from_secs_f64(n as f64 / rate)).await,
+        };
+        let is_over = match until {
+            Until::Elapsed(time) => from - begun >= time,
+            Until::Sent(total) => n >= total,
+        };
+        if is_over {
+            return measured;
         }
-        if !pressure.pause.is_zero() {
-            tokio::time::sleep(pressure.pause).await;
-        }
-    }
-    Ok(mine)
-}
-
-/// Reads one whole answer; whether its status is 200.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
-    let (mut filled, mut whole) = (0, usize::MAX);
-    while filled < whole {
-        if filled == buffer.len() {
-            buffer.resize(2 * filled, 0);
-        }
-        let n = stream.read(&mut buffer[filled..]).await?;
-        if n == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        filled += n;
-        if whole == usize::MAX {
-            whole = whole_length(&buffer[..filled]).unwrap_or(usize::MAX);
+        let status = connection.exchange(&load.requests[n % load.requests.len()]).await;
+        measured.latencies.push(from.elapsed());
+        if !(200..300).contains(&status) {
+            *measured.failed.entry(status).or_default() += 1;
         }
     }
-    Ok(buffer.starts_with(b"HTTP/1.1 200"))
 }
 
-/// Bytes of head and body, once the head is there.
-fn whole_length(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&bytes[..head]).ok()?;
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-    Some(head + length.and_then(|length| length.trim().parse().ok()).unwrap_or(0))
+/// Waits until a request is due, and says from when its latency counts: from when it was due, if no
+/// connection was free then (Tene, "How NOT to measure latency", 2013: coordinated omission), else
+/// from now, for a timer that rings late is not the server's delay.
+async fn due(at: Instant) -> Instant {
+    if Instant::now() >= at {
+        return at;
+    }
+    tokio::time::sleep_until(at.into()).await;
+    Instant::now()
 }
 
-/// The middle one.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+/// A connection that is kept alive.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    body: std::ops::Range<usize>,
+}
+
+impl Connection {
+    /// Connects.
+    pub(crate) async fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: vec![0; 1 << 16], body: 0..0 }
+    }
+
+    /// The body of the last answer.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.buffer[self.body.clone()]
+    }
+
+    /// Sends a request, reads its whole answer, and tells its status.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> u16 {
+        let exchange = self.exchange_patiently(request);
+        tokio::time::timeout(PATIENCE, exchange).await.expect("an answer within a minute")
+    }
+
+    async fn exchange_patiently(&mut self, request: &[u8]) -> u16 {
+        let mut rest = request;
+        while !rest.is_empty() {
+            let stream = &mut self.stream;
+            let n = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, rest)).await;
+            rest = &rest[n.unwrap()..];
+        }
+        let mut filled = 0;
+        let mut head: Option<Head> = None;
+        loop {
+            if head.is_none() {
+                head = Head::parse(&self.buffer[..filled]);
+            }
+            if let Some(head) = &head
+                && filled >= head.body_at + head.n_body
+            {
+                self.body = head.body_at..head.body_at + head.n_body;
+                return head.status;
+            }
+            if filled == self.buffer.len() {
+                self.buffer.resize(filled * 2, 0);
+            }
+            let (stream, space) = (&mut self.stream, &mut self.buffer[filled..]);
+            let mut space = ReadBuf::new(space);
+            poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut space)).await.unwrap();
+            assert!(!space.filled().is_empty(), "the server closed the connection");
+            filled += space.filled().len();
+        }
+    }
+}
+
+struct Head {
+    status: u16,
+    body_at: usize,
+    n_body: usize,
+}
+
+impl Head {
+    /// The head of an answer; `None` while it is not there whole.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        const LENGTH: &[u8] = b"content-length:";
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.trim().parse().ok();
+        let mut lines = bytes[..end].split(|&byte| byte == b'\n');
+        let status: usize = number(lines.next()?.get(9..12)?)?;
+        let is_length = |line: &[u8]| {
+            line.get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH))
+        };
+        let length = lines.find(|line| is_length(line)).expect("an answer names its length");
+        let n_body = number(&length[LENGTH.len()..]).expect("a length is a number");
+        Some(Self { status: status as u16, body_at: end + 4, n_body })
+    }
 }

@@ -266,6 +266,12 @@ async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
     assert_eq!(store.item(&item("cup")).await.unwrap().as_ref(), removed.first());
     let back = store.change_items(&[(item("cup"), priced(5))], later).await.unwrap();
     assert!(!back[0].removed);
+    // Removed, it has no price in force; back again, it begins anew.
+    let gone = store.change_items(&[(item("cup"), ItemChange::Remove)], later).await.unwrap();
+    assert_eq!(gone[0].price_in_force, None);
+    let empty = ItemChange::Merge(Box::default());
+    let anew = store.change_items(&[(item("cup"), empty)], later).await.unwrap();
+    assert_eq!((&anew[0].fields, anew[0].removed), (&ItemFields::default(), false));
 }
 
 async fn history(store: &dyn Store, of: &str) -> Vec<(i64, i64, Option<i64>, PriceReason)> {

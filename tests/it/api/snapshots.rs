@@ -179,3 +179,40 @@ async fn what_another_process_publishes_is_adopted() {
     shop.adopt().await;
     assert_eq!(served(&shop).await, 1);
 }
+
+#[tokio::test]
+async fn a_rollback_holds_until_somebody_trains() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.train().await;
+    shop.act("late", "click", "tea-1").await;
+    assert_eq!(shop.train().await.version, Some(2));
+    shop.post("/models/rollback", json!(null)).await.is(200);
+    assert_eq!(served(&shop).await, 1);
+    for n in 0..200 {
+        shop.act(&format!("new-{n}"), "click", "tea-1").await;
+    }
+    let run = shop.train_by_the_clock().await;
+    assert_eq!(run.outcome, RunOutcome::Skipped);
+    assert!(run.reason.contains("POST /models/train"), "{}", run.reason);
+    assert_eq!(shop.train().await.version, Some(3));
+    for n in 200..400 {
+        shop.act(&format!("new-{n}"), "click", "tea-1").await;
+    }
+    assert_eq!(shop.train_by_the_clock().await.version, Some(4), "and then by itself again");
+}
+
+#[tokio::test]
+async fn a_pause_of_years_takes_nothing_away() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.train().await;
+    let before = shop.get("/models").await.is(200)["report"].clone();
+    shop.clock.advance_ms(15 * 365 * 86_400_000);
+    shop.act("visitor", "click", "tea-1").await;
+    shop.train().await;
+    let after = shop.get("/models").await.is(200)["report"].clone();
+    assert_eq!(after["events"].as_u64(), before["events"].as_u64().map(|n| n + 1));
+    let list = shop.get("/recommendations/t1?n=5").await.is(200);
+    assert_eq!((&list["source"], ids(&list).first().copied()), (&json!("personal"), Some("tea-1")));
+}

@@ -1,0 +1,39 @@
+//! What the benches share: load, a bare server to compare with, and the table at the end.
+//!
+//! A bench measures the real program as a child process beside something that does only the
+//! indispensable part of the same work, in turns in the same run: a ratio of neighbours survives a
+//! busy machine, a number alone does not.
+
+pub(crate) mod bare;
+pub(crate) mod load;
+pub(crate) mod report;
+
+#[expect(dead_code, reason = "the tests use all of it")]
+#[path = "../../tests/it/support/service.rs"]
+pub(crate) mod service;
+
+use std::time::Duration;
+
+/// Whether this is `cargo bench`; `cargo test --all-targets` starts benches too, and must not wait
+/// for them.
+pub(crate) fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// The middle value.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Runs one future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future)
+}
+
+/// A time as milliseconds.
+pub(crate) fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
