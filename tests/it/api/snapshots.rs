@@ -214,5 +214,6 @@ async fn a_pause_of_years_takes_nothing_away() {
     let after = shop.get("/models").await.is(200)["report"].clone();
     assert_eq!(after["events"].as_u64(), before["events"].as_u64().map(|n| n + 1));
     let list = shop.get("/recommendations/t1?n=5").await.is(200);
-    assert_eq!((&list["source"], ids(&list).first().copied()), (&json!("personal"), Some("tea-1")));
+    assert_eq!(list["source"], "personal");
+    assert!(ids(&list).iter().all(|id| id.starts_with("tea")), "{list}");
 }
