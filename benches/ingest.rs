@@ -177,8 +177,7 @@ fn copy(url: &str, pieces: &[Vec<u8>]) -> f64 {
 fn post_batches(url: &str, requests: &Arc<Vec<Vec<u8>>>) -> (f64, f64) {
     let folder = tempfile::Builder::new().prefix("shopkeeper-bench").tempdir().unwrap();
     let service = service(folder.path(), url);
-    let mut database = block_on(async { PgConnection::connect(url).await.unwrap() });
-    block_on(settle(&mut database));
+    block_on(async { settle(&mut PgConnection::connect(url).await.unwrap()).await });
     let load = Load {
         address: service.address().into(),
         requests: requests.clone(),
@@ -186,7 +185,7 @@ fn post_batches(url: &str, requests: &Arc<Vec<Vec<u8>>>) -> (f64, f64) {
         pace: Pace::Closed,
     };
     let measured = load::run(&load, Until::Sent(requests.len())).all_well();
-    block_on(check_rows(&mut database));
+    block_on(async { check_rows(&mut PgConnection::connect(url).await.unwrap()).await });
     (N_ROWS as f64 / measured.seconds, measured.quantile(0.99).as_secs_f64() * 1e3)
 }
 

@@ -14,7 +14,10 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Why events were not recorded.
@@ -55,22 +58,23 @@ pub struct Ingest {
 
 /// Behind the door: the one task that commits.
 pub struct Committer {
-    /// Where events go.
-    pub store: Arc<dyn Store>,
-    /// What surely exists already.
-    pub known: Arc<dyn Known>,
-    /// Who is told.
-    pub listener: Arc<dyn Committed>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// Most events in one commit.
-    pub commit_max: usize,
+    writer: Arc<Writer>,
+    commit_max: usize,
     queue: mpsc::UnboundedReceiver<Batch>,
+}
+
+/// What a commit works with.
+struct Writer {
+    store: Arc<dyn Store>,
+    known: Arc<dyn Known>,
+    listener: Arc<dyn Committed>,
+    clock: Arc<dyn Clock>,
     waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
-/// A door and its committer; `queue_max` bounds the events that wait, whatever their batches.
+/// A door and its committer; `queue_max` bounds the events that wait, whatever their batches,
+/// `commit_max` those in one commit.
 pub fn ingest(
     store: Arc<dyn Store>,
     known: Arc<dyn Known>,
@@ -84,9 +88,8 @@ pub fn ingest(
     let waiting = Arc::new(AtomicUsize::new(0));
     let door =
         Ingest { queue: sender, waiting: waiting.clone(), queue_max, metrics: metrics.clone() };
-    let committer =
-        Committer { store, known, listener, clock, commit_max, queue: receiver, waiting, metrics };
-    (door, committer)
+    let writer = Arc::new(Writer { store, known, listener, clock, waiting, metrics });
+    (door, Committer { writer, commit_max, queue: receiver })
 }
 
 impl Ingest {
@@ -109,27 +112,58 @@ impl Ingest {
     }
 }
 
+/// Commits on their way at a time: while the database works on one, the next is prepared.
+const COMMITS_MAX: usize = 2;
+
+/// Events that make a second commit worth its flush; fewer wait and grow.
+const LARGE: usize = 500;
+
 impl Committer {
     /// Commits until `stop`, then what still waits.
+    ///
+    /// # Panics
+    ///
+    /// If a commit does: then nobody knows what was written, and the service had better start anew.
     pub async fn run(mut self, stop: CancellationToken) {
+        let (mut group, mut n, mut is_open) = (Vec::new(), 0, true);
+        let mut commits: JoinSet<()> = JoinSet::new();
         loop {
-            let first = tokio::select! {
-                biased;
-                batch = self.queue.recv() => batch,
-                () = stop.cancelled() => { self.queue.close(); self.queue.recv().await }
-            };
-            let Some(first) = first else { return };
-            let mut group = vec![first];
-            let mut n = group[0].events.len();
             while n < self.commit_max {
-                let Ok(next) = self.queue.try_recv() else { break };
-                n += next.events.len();
-                group.push(next);
+                let Ok(batch) = self.queue.try_recv() else { break };
+                n += batch.events.len();
+                group.push(batch);
             }
-            self.commit(group, n).await;
+            let has_room = commits.len() < COMMITS_MAX;
+            if n > 0 && (commits.is_empty() || (has_room && n >= LARGE)) {
+                let (writer, group) = (self.writer.clone(), std::mem::take(&mut group));
+                let n = std::mem::take(&mut n);
+                commits.spawn(async move { writer.commit(group, n).await });
+                continue;
+            }
+            tokio::select! {
+                biased;
+                Some(done) = commits.join_next() => {
+                    if let Err(error) = done
+                        && let Ok(panic) = error.try_into_panic()
+                    {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+                batch = self.queue.recv(), if is_open && n < self.commit_max => match batch {
+                    Some(batch) => {
+                        n += batch.events.len();
+                        group.push(batch);
+                    }
+                    None => is_open = false,
+                },
+                () = stop.cancelled(), if !self.queue.is_closed() => self.queue.close(),
+                else => return,
+            }
         }
     }
+}
 
+impl Writer {
     /// Writes a group in one transaction. Should the database refuse it for another reason than being
     /// away, each batch is written on its own, so that one cannot spoil its neighbours.
     async fn commit(&self, group: Vec<Batch>, n: usize) {

@@ -45,6 +45,7 @@ macro_rules! on_both {
 on_both!(
     an_event_comes_back_as_it_was,
     an_event_id_is_stored_once_for_ever,
+    a_large_batch_is_stored_like_a_small_one,
     a_batch_is_stored_whole_or_not_at_all,
     concurrent_writers_lose_and_double_nothing,
     a_reader_never_skips_an_event_of_a_slow_writer,
@@ -145,6 +146,35 @@ async fn an_event_id_is_stored_once_for_ever(store: Arc<dyn Store>) {
     let again = append(&*store, &[view("u", "c", Some("x")), view("u", "d", None)]).await;
     assert!(again[0].is_none() && again[1].is_some());
     assert_eq!(all_events(&*store).await, [view("u", "a", Some("x")), view("u", "d", None)]);
+}
+
+async fn a_large_batch_is_stored_like_a_small_one(store: Arc<dyn Store>) {
+    let batch = |from: usize, to: usize| -> Vec<Event> {
+        let full = |n: usize| Event {
+            kind: EventKind::Purchase,
+            session: Some(SessionId::new("s ☕").unwrap()),
+            quantity: n as u32 + 1,
+            price: n.is_multiple_of(2).then_some(Cents(n as i64)),
+            order: n.is_multiple_of(3).then(|| "o\\,\"7".into()),
+            value: n.is_multiple_of(5).then_some(-0.1),
+            context: EventContext {
+                channel: n.is_multiple_of(7).then(|| "web".into()),
+                ..EventContext::default()
+            },
+            ..view(&format!("u{n}"), &format!("i{}", n % 50), Some(&format!("e{n}")))
+        };
+        (from..to).map(full).collect()
+    };
+    let first = append(&*store, &batch(0, 600)).await;
+    assert!(first.iter().all(Option::is_some) && first.is_sorted());
+    // Half of it again, twice over: every one is known, nothing new is lost.
+    let mut again = batch(300, 900);
+    again.extend(batch(300, 400));
+    let second = append(&*store, &again).await;
+    assert!(second[..300].iter().chain(&second[600..]).all(Option::is_none));
+    assert!(second[300..600].iter().all(Option::is_some));
+    append(&*store, &batch(900, 1_200)).await;
+    assert_eq!(all_events(&*store).await, batch(0, 1_200));
 }
 
 async fn a_batch_is_stored_whole_or_not_at_all(store: Arc<dyn Store>) {

@@ -4,6 +4,7 @@
 //! revision is handed out by [`Store::events_after`] and [`Store::items_after`] only when no
 //! transaction that could still bring a smaller one is open.
 
+mod copy_format;
 mod draft;
 pub mod postgres;
 mod rows;

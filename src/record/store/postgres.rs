@@ -7,7 +7,7 @@
 //! items; rows by id), so that writers wait for each other but never in a circle.
 
 use super::{
-    Known, NewPrice, Store, StoreError, Totals,
+    Known, NewPrice, Store, StoreError, Totals, copy_format,
     draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
         self, ErasureRow, EventRow, ItemRow, PriceRow, RunRow, StandingRow, UserRow, context_json,
@@ -27,6 +27,7 @@ use sqlx::{
 use std::{
     collections::{HashMap, HashSet},
     str::FromStr,
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -55,6 +56,9 @@ const INSERT_EVENTS: &str = "insert into events (sequence, event_id, kind, user_
      $9::bigint[], $10::text[], $11::double precision[], $12::text[]) \
      as t(s, e, k, u, v, i, o, q, p, r, x, c) \
      on conflict (event_id) where event_id is not null do nothing returning sequence";
+const COPY_EVENTS: &str = "copy events (sequence, event_id, kind, user_id, session_id, item_id, \
+     occurred_at_ms, received_at_ms, quantity, price_minor, order_id, value, context) \
+     from stdin (format binary)";
 const INSERT_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
      select id, '{}', $2, $2 from unnest($1::text[]) as t(id) on conflict do nothing";
 const INSERT_ITEMS: &str = "insert into items (item_id, fields, first_seen_ms, updated_ms, \
@@ -128,9 +132,11 @@ const COUNTS: &str = "select (select count(*) from items where not removed), \
      (select count(*) from competitor_prices)";
 
 /// A store in a Postgres database.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// Large appends that will not be tried as COPY, because one has met a duplicate.
+    copy_pause: AtomicU32,
 }
 
 impl PostgresStore {
@@ -154,11 +160,66 @@ impl PostgresStore {
             .await
             .map_err(connecting())?;
         sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(StoreError::Migrate)?;
-        Ok(Self { pool })
+        Ok(Self { pool, copy_pause: AtomicU32::new(0) })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.pool.begin().await.map_err(StoreError::while_doing("begin a transaction"))
+    }
+
+    /// Whether a large append should be tried as COPY.
+    fn may_copy(&self) -> bool {
+        let lower = |pause: u32| pause.checked_sub(1);
+        self.copy_pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower).is_err()
+    }
+
+    async fn append(
+        &self,
+        events: &[Event],
+        received_at: Timestamp,
+        known: &dyn Known,
+        how: Append,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
+        let failed = || StoreError::while_doing("append events");
+        let is_first = first_of_each(events);
+        let mut transaction = self.begin().await?;
+        let mut numbers: Vec<i64> = sqlx::query_scalar(RESERVE_SEQUENCES)
+            .bind(EVENTS_LOCK)
+            .bind(events.len() as i64)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        numbers.sort_unstable();
+        let numbered = numbers.iter().copied().zip(events).zip(&is_first);
+        let mut fresh: Vec<(i64, &Event)> =
+            numbered.filter(|(_, is_first)| **is_first).map(|(pair, _)| pair).collect();
+        // Two writers with the same event ids wait for each other at the first, whatever their order.
+        fresh.sort_by_key(|(_, event)| event.event_id.as_deref());
+        let inserted = match how {
+            Append::Copy => copy_events(&mut transaction, &fresh, received_at).await?,
+            Append::Insert => insert_events(&mut transaction, &fresh, received_at).await?,
+        };
+        let (users, items) = newcomers(events, known);
+        if !users.is_empty() {
+            sqlx::query(INSERT_USERS)
+                .bind(users)
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        if !items.is_empty() {
+            lock(&mut transaction, LOCK_SHARED, ITEMS_LOCK).await?;
+            sqlx::query(INSERT_ITEMS)
+                .bind(items)
+                .bind(received_at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        commit(transaction).await?;
+        let taken = |number: i64| inserted.contains(&number).then_some(Sequence(number));
+        Ok(numbers.into_iter().map(taken).collect())
     }
 
     /// The highest number that the sequence behind `last` has given out and that is settled.
@@ -294,14 +355,49 @@ async fn write_entries(
         .map_err(StoreError::while_doing("write the price ledger"))
 }
 
+/// How events are written.
+#[derive(Clone, Copy)]
+enum Append {
+    /// Fastest, and fails as a whole if any event is stored already.
+    Copy,
+    /// Passes over those that are.
+    Insert,
+}
+
+/// Events from which on COPY is faster than an insert.
+const COPY_MIN: usize = 200;
+
+/// Large appends for which COPY is not tried again once it has met a duplicate.
+const COPY_PAUSE: u32 = 64;
+
+fn is_duplicate(error: &StoreError) -> bool {
+    match error {
+        StoreError::Query { source: sqlx::Error::Database(error), .. } => {
+            error.is_unique_violation()
+        }
+        _ => false,
+    }
+}
+
+/// Copies numbered events, none of which may be stored already.
+async fn copy_events(
+    transaction: &mut Transaction<'static, Postgres>,
+    numbered: &[(i64, &Event)],
+    received_at: Timestamp,
+) -> Result<HashSet<i64>, StoreError> {
+    let failed = || StoreError::while_doing("append events");
+    let mut copy = transaction.copy_in_raw(COPY_EVENTS).await.map_err(failed())?;
+    copy.send(copy_format::events(numbered, received_at)).await.map_err(failed())?;
+    copy.finish().await.map_err(failed())?;
+    Ok(numbered.iter().map(|(number, _)| *number).collect())
+}
+
 /// Inserts numbered events and answers the numbers that were taken up: those of no duplicate.
 async fn insert_events(
     transaction: &mut Transaction<'static, Postgres>,
-    mut numbered: Vec<(i64, &Event)>,
+    numbered: &[(i64, &Event)],
     received_at: Timestamp,
 ) -> Result<HashSet<i64>, StoreError> {
-    // Two writers with the same event ids wait for each other at the first, whatever their order.
-    numbered.sort_by_key(|(_, event)| event.event_id.as_deref());
     let events = || numbered.iter().map(|(_, event)| *event);
     let inserted: Vec<i64> = sqlx::query_scalar(INSERT_EVENTS)
         .bind(numbered.iter().map(|(number, _)| *number).collect::<Vec<_>>())
@@ -351,40 +447,16 @@ impl Store for PostgresStore {
         received_at: Timestamp,
         known: &dyn Known,
     ) -> Result<Vec<Option<Sequence>>, StoreError> {
-        let failed = || StoreError::while_doing("append events");
-        let is_first = first_of_each(events);
-        let mut transaction = self.begin().await?;
-        let mut numbers: Vec<i64> = sqlx::query_scalar(RESERVE_SEQUENCES)
-            .bind(EVENTS_LOCK)
-            .bind(events.len() as i64)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(failed())?;
-        numbers.sort_unstable();
-        let numbered = numbers.iter().copied().zip(events).zip(&is_first);
-        let fresh = numbered.filter(|(_, is_first)| **is_first).map(|(pair, _)| pair).collect();
-        let inserted = insert_events(&mut transaction, fresh, received_at).await?;
-        let (users, items) = newcomers(events, known);
-        if !users.is_empty() {
-            sqlx::query(INSERT_USERS)
-                .bind(users)
-                .bind(received_at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
+        if events.len() >= COPY_MIN && self.may_copy() {
+            match self.append(events, received_at, known, Append::Copy).await {
+                // Duplicates come in droves: somebody repeats an import.
+                Err(error) if is_duplicate(&error) => {
+                    self.copy_pause.store(COPY_PAUSE, Ordering::Relaxed);
+                }
+                appended => return appended,
+            }
         }
-        if !items.is_empty() {
-            lock(&mut transaction, LOCK_SHARED, ITEMS_LOCK).await?;
-            sqlx::query(INSERT_ITEMS)
-                .bind(items)
-                .bind(received_at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        }
-        commit(transaction).await?;
-        let taken = |number: i64| inserted.contains(&number).then_some(Sequence(number));
-        Ok(numbers.into_iter().map(taken).collect())
+        self.append(events, received_at, known, Append::Insert).await
     }
 
     async fn events_after(
