@@ -21,7 +21,8 @@ use crate::domain::{
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sqlx::{
-    PgPool, Postgres, Transaction,
+    Connection, PgConnection, PgPool, Postgres, Transaction,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{
@@ -180,9 +181,25 @@ impl PostgresStore {
         known: &dyn Known,
         how: Append,
     ) -> Result<Vec<Option<Sequence>>, StoreError> {
+        let connection = self.pool.acquire().await;
+        let mut whole = Whole(Some(connection.map_err(StoreError::while_doing("connect"))?));
+        let connection = whole.connection();
+        let appended = Self::append_on(connection, events, received_at, known, how).await;
+        whole.keep();
+        appended
+    }
+
+    async fn append_on(
+        connection: &mut PgConnection,
+        events: &[Event],
+        received_at: Timestamp,
+        known: &dyn Known,
+        how: Append,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
         let failed = || StoreError::while_doing("append events");
         let is_first = first_of_each(events);
-        let mut transaction = self.begin().await?;
+        let begun = connection.begin().await;
+        let mut transaction = begun.map_err(StoreError::while_doing("begin a transaction"))?;
         let mut numbers: Vec<i64> = sqlx::query_scalar(RESERVE_SEQUENCES)
             .bind(EVENTS_LOCK)
             .bind(events.len() as i64)
@@ -245,15 +262,15 @@ impl PostgresStore {
 }
 
 async fn lock(
-    transaction: &mut Transaction<'static, Postgres>,
+    connection: &mut PgConnection,
     how: &'static str,
     key: i64,
 ) -> Result<(), StoreError> {
-    let locked = sqlx::query(how).bind(key).execute(&mut **transaction).await;
+    let locked = sqlx::query(how).bind(key).execute(connection).await;
     locked.map(drop).map_err(StoreError::while_doing("take a lock"))
 }
 
-async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), StoreError> {
+async fn commit(transaction: Transaction<'_, Postgres>) -> Result<(), StoreError> {
     transaction.commit().await.map_err(StoreError::while_doing("commit"))
 }
 
@@ -364,6 +381,28 @@ enum Append {
     Insert,
 }
 
+/// A connection that goes back to its pool only when told so: one that is abandoned in the middle of a
+/// COPY (its commit took too long) is not in a state that anybody could use, and is closed.
+struct Whole(Option<PoolConnection<Postgres>>);
+
+impl Whole {
+    fn connection(&mut self) -> &mut PgConnection {
+        self.0.as_mut().expect("it is there until it is kept or dropped")
+    }
+
+    fn keep(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
+        }
+    }
+}
+
 /// Events from which on COPY is faster than an insert.
 const COPY_MIN: usize = 200;
 
@@ -381,12 +420,12 @@ fn is_duplicate(error: &StoreError) -> bool {
 
 /// Copies numbered events, none of which may be stored already.
 async fn copy_events(
-    transaction: &mut Transaction<'static, Postgres>,
+    connection: &mut PgConnection,
     numbered: &[(i64, &Event)],
     received_at: Timestamp,
 ) -> Result<HashSet<i64>, StoreError> {
     let failed = || StoreError::while_doing("append events");
-    let mut copy = transaction.copy_in_raw(COPY_EVENTS).await.map_err(failed())?;
+    let mut copy = connection.copy_in_raw(COPY_EVENTS).await.map_err(failed())?;
     copy.send(copy_format::events(numbered, received_at)).await.map_err(failed())?;
     copy.finish().await.map_err(failed())?;
     Ok(numbered.iter().map(|(number, _)| *number).collect())
@@ -394,7 +433,7 @@ async fn copy_events(
 
 /// Inserts numbered events and answers the numbers that were taken up: those of no duplicate.
 async fn insert_events(
-    transaction: &mut Transaction<'static, Postgres>,
+    connection: &mut PgConnection,
     numbered: &[(i64, &Event)],
     received_at: Timestamp,
 ) -> Result<HashSet<i64>, StoreError> {
@@ -415,7 +454,7 @@ async fn insert_events(
         .bind(events().map(|event| event.value).collect::<Vec<_>>())
         .bind(events().map(context_json).collect::<Vec<_>>())
         .bind(received_at.0)
-        .fetch_all(&mut **transaction)
+        .fetch_all(connection)
         .await
         .map_err(StoreError::while_doing("append events"))?;
     Ok(inserted.into_iter().collect())
