@@ -1,7 +1,7 @@
 //! The composition root: alone knows concrete back ends, and puts the rooms together.
 
 use crate::{
-    api::{ApiState, router, shelves::Shelves},
+    api::{ApiState, router, shelves::Shelves, state::ApiParts},
     config::Config,
     decide::price::PricePolicy,
     domain::{Clock, SystemClock},
@@ -119,7 +119,7 @@ impl App {
         };
         let (trainer, requests): (Trainer, TrainRequests) =
             Trainer::new(parts, trainer_params(&config, &weighting)?);
-        let state = ApiState {
+        let state = ApiState::from(ApiParts {
             currency: config.currency(),
             price_policy: Arc::new(price_policy(&config)),
             started_at: clock.now(),
@@ -134,7 +134,7 @@ impl App {
             snapshots,
             folder,
             metrics,
-        };
+        });
         let rounds = Rounds {
             store: state.store.clone(),
             clock: state.clock.clone(),
