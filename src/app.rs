@@ -9,7 +9,10 @@ use crate::{
         dataset::Weighting,
         demand::DemandParams,
         pipeline::PipelineParams,
-        recommenders::{ModelKind, ModelParams},
+        recommenders::{
+            ModelKind, ModelParams,
+            similarity::{self, Similarity},
+        },
         trainer::{TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
     lifecycle::Lifecycle,
@@ -235,6 +238,10 @@ fn price_policy(config: &Config) -> PricePolicy {
 fn trainer_params(config: &Config, weighting: &Weighting) -> anyhow::Result<TrainerParams> {
     let (training, models) = (&config.training, &config.models);
     let mut params = ModelParams::default();
+    params.item_knn.similarity = similarity(&models.item_knn_similarity)?;
+    params.item_knn.weighting = knn_weighting(&models.item_knn_weighting)?;
+    params.user_knn.similarity = similarity(&models.user_knn_similarity)?;
+    params.user_knn.weighting = knn_weighting(&models.user_knn_weighting)?;
     params.item_knn.n_neighbors = models.item_knn_neighbors;
     params.item_knn.shrinkage = models.item_knn_shrinkage;
     params.user_knn.n_neighbors = models.user_knn_neighbors;
@@ -264,4 +271,23 @@ fn trainer_params(config: &Config, weighting: &Weighting) -> anyhow::Result<Trai
             hide_purchased_days: config.recommendations.hide_purchased_days,
         },
     })
+}
+
+fn similarity(name: &str) -> anyhow::Result<Similarity> {
+    match name {
+        "cosine" => Ok(Similarity::Cosine),
+        "adjusted_cosine" => Ok(Similarity::AdjustedCosine),
+        "pearson" => Ok(Similarity::Pearson),
+        _ => anyhow::bail!("similarity {name}"),
+    }
+}
+
+fn knn_weighting(name: &str) -> anyhow::Result<similarity::Weighting> {
+    match name {
+        "none" => Ok(similarity::Weighting::None),
+        "tf_idf" => Ok(similarity::Weighting::TfIdf),
+        // The usual constants: Robertson and Zaragoza, "The probabilistic relevance framework", 2009.
+        "bm25" => Ok(similarity::Weighting::Bm25 { k1: 1.2, b: 0.75 }),
+        _ => anyhow::bail!("weighting {name}"),
+    }
 }

@@ -33,7 +33,7 @@ impl Lifecycle {
         });
     }
 
-    /// Cancels the stop token at the first SIGTERM or SIGINT; ends the process at the second.
+    /// Cancels the stop token at the first SIGTERM or SIGINT.
     pub fn listen_to_signals(&self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -49,12 +49,28 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Waits until the stop token is cancelled, then at most `grace` for all tasks; `false` if some
-    /// were still running.
+    /// Waits until the stop token is cancelled, then for all tasks: at most `grace`, and no longer than
+    /// until another signal; `false` if some were still running.
     pub async fn run_until_stopped(self, grace: Duration) -> bool {
         self.stop.cancelled().await;
         self.tasks.close();
-        tokio::time::timeout(grace, self.tasks.wait()).await.is_ok()
+        tokio::select! {
+            ended = tokio::time::timeout(grace, self.tasks.wait()) => ended.is_ok(),
+            () = another_signal() => false,
+        }
+    }
+}
+
+/// Somebody does not want to wait any longer.
+async fn another_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }
 

@@ -66,7 +66,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
     telemetry::init_log(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match arguments.command.unwrap_or(Command::Serve) {
+    let done = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime.block_on(commands::serve(config, arguments.json)),
         Command::Demo(demo) => runtime.block_on(demo::demo(config, demo, arguments.json)),
         Command::Train => runtime.block_on(commands::train(config, arguments.json)),
@@ -74,5 +74,8 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
             runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))
         }
         Command::Config => commands::show_config(&config, arguments.json),
-    }
+    };
+    // What still runs after the grace period is not waited for: a fit ends with the process.
+    runtime.shutdown_background();
+    done
 }

@@ -124,6 +124,21 @@ impl Config {
             let allowed = "may name item_knn, user_knn, svd and popularity";
             rule(is_known, "models.enabled", allowed, name)?;
         }
+        let similarities = ["cosine", "adjusted_cosine", "pearson"];
+        for (name, key) in [
+            (&models.item_knn_similarity, "models.item_knn_similarity"),
+            (&models.user_knn_similarity, "models.user_knn_similarity"),
+        ] {
+            let is_known = similarities.contains(&name.as_str());
+            rule(is_known, key, "must be cosine, adjusted_cosine or pearson", name)?;
+        }
+        for (name, key) in [
+            (&models.item_knn_weighting, "models.item_knn_weighting"),
+            (&models.user_knn_weighting, "models.user_knn_weighting"),
+        ] {
+            let is_known = ["none", "tf_idf", "bm25"].contains(&name.as_str());
+            rule(is_known, key, "must be none, tf_idf or bm25", name)?;
+        }
         at_least_1(models.item_knn_neighbors, "models.item_knn_neighbors")?;
         at_least_1(models.user_knn_neighbors, "models.user_knn_neighbors")?;
         for (key, shrinkage) in [

@@ -156,8 +156,9 @@ section! {
 section! {
     /// Which models, and how they are fitted.
     Models {
-        enabled: Vec<String>, item_knn_neighbors: usize, item_knn_shrinkage: f32,
-        user_knn_neighbors: usize, user_knn_shrinkage: f32, svd_factors: usize,
+        enabled: Vec<String>, item_knn_similarity: String, item_knn_weighting: String,
+        item_knn_neighbors: usize, item_knn_shrinkage: f32, user_knn_similarity: String,
+        user_knn_weighting: String, user_knn_neighbors: usize, user_knn_shrinkage: f32, svd_factors: usize,
     }
 }
 section! {

@@ -48,6 +48,20 @@ fn an_empty_shop_says_why_and_ten_events_already_count() {
     eventually("a first snapshot", || service.get("/models").1["served"] == 1);
 }
 
+#[test]
+fn neighbours_are_fitted_as_the_settings_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = (0..60).map(|n| event(n).to_string()).collect();
+    std::fs::write(dir.path().join("events.ndjson"), lines.join("\n")).unwrap();
+    assert!(run(dir.path(), &[], &["import", "events", "events.ndjson"]).status.success());
+    let settings =
+        [("MODELS__ITEM_KNN_SIMILARITY", "pearson"), ("MODELS__USER_KNN_WEIGHTING", "bm25")];
+    assert!(run(dir.path(), &settings, &["train"]).status.success());
+    let refused = run(dir.path(), &[("MODELS__ITEM_KNN_SIMILARITY", "euclid")], &["train"]);
+    let line = String::from_utf8(refused.stderr).unwrap();
+    assert!(line.contains("models.item_knn_similarity") && line.contains("pearson"), "{line}");
+}
+
 /// Posts from several threads until the service is gone; answers what was acknowledged.
 fn post_until_gone(address: &str, kill: impl FnOnce()) -> HashSet<String> {
     let enough = AtomicBool::new(false);
