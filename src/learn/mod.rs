@@ -1,6 +1,6 @@
 //! Everything that is fitted from data.
 //!
-//! [`dataset`] turns events into sparse matrices, [`recommenders`] are fitted on those, [`evaluation`]
+//! [`dataset`] turns events into sparse matrices, [`recommenders`] are fitted on those, [`rating`] on explicit ratings, [`evaluation`]
 //! measures them, [`demand`] estimates how fast things sell. All of it is pure: no I/O, no clock, no
 //! runtime. [`pipeline`] says what a training run does; only [`trainer`], which says when, has effects.
 
@@ -9,5 +9,6 @@ pub mod demand;
 pub mod evaluation;
 pub mod linalg;
 pub mod pipeline;
+pub mod rating;
 pub mod recommenders;
 pub mod trainer;

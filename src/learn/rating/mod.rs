@@ -1,0 +1,24 @@
+//! Rating prediction: what would this user give that item?
+//!
+//! Every model is fitted on [`Ratings`], explicit values on a scale, and is a [`RatingPredictor`].
+//! Models of preference without ratings are [`super::recommenders`]; a low error here says little
+//! about lists there (Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-n
+//! recommendation tasks", `RecSys` 2010).
+
+pub mod data;
+
+pub use data::Ratings;
+
+use super::dataset::{ItemIdx, UserIdx};
+
+/// A fitted model of ratings.
+pub trait RatingPredictor: Send + Sync {
+    /// The expected rating, finite and within the scale of the ratings it was fitted on.
+    ///
+    /// A user or an item that the model has not met is allowed, also one beyond the fitted data: what
+    /// is known of the other side, or the mean of all, decides.
+    fn predict(&self, user: UserIdx, item: ItemIdx) -> f32;
+
+    /// Bytes held on the heap.
+    fn n_bytes(&self) -> usize;
+}
