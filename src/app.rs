@@ -9,11 +9,7 @@ use crate::{
         dataset::Weighting,
         demand::DemandParams,
         pipeline::PipelineParams,
-        recommenders::{
-            ModelKind, ModelParams,
-            similarity::{self, Similarity},
-        },
-        trainer::{TrainRequests, Trainer, TrainerParams, TrainerParts},
+        trainer::{SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
     lifecycle::Lifecycle,
     live::{Live, catalogue::Catalogue, follower::Follower, shoppers::Shoppers},
@@ -121,7 +117,7 @@ impl App {
             metrics: metrics.clone(),
         };
         let (trainer, requests): (Trainer, TrainRequests) =
-            Trainer::new(parts, trainer_params(&config, &weighting)?);
+            Trainer::new(parts, trainer_params(&config, &weighting));
         let state = ApiState::from(ApiParts {
             currency: config.currency(),
             price_policy: Arc::new(price_policy(&config)),
@@ -222,6 +218,7 @@ fn weighting(config: &Config) -> Weighting {
         by_kind,
         rating_neutral: w.rating_neutral,
         half_life_days: config.training.half_life_days,
+        cell_max: w.cell_max,
     }
 }
 
@@ -235,59 +232,39 @@ fn price_policy(config: &Config) -> PricePolicy {
     }
 }
 
-fn trainer_params(config: &Config, weighting: &Weighting) -> anyhow::Result<TrainerParams> {
-    let (training, models) = (&config.training, &config.models);
-    let mut params = ModelParams::default();
-    params.item_knn.similarity = similarity(&models.item_knn_similarity)?;
-    params.item_knn.weighting = knn_weighting(&models.item_knn_weighting)?;
-    params.user_knn.similarity = similarity(&models.user_knn_similarity)?;
-    params.user_knn.weighting = knn_weighting(&models.user_knn_weighting)?;
-    params.item_knn.n_neighbors = models.item_knn_neighbors;
-    params.item_knn.shrinkage = models.item_knn_shrinkage;
-    params.user_knn.n_neighbors = models.user_knn_neighbors;
-    params.user_knn.shrinkage = models.user_knn_shrinkage;
-    params.svd.n_factors = models.svd_factors;
-    params.svd.seed = training.seed;
-    let kind = |name: &String| ModelKind::ALL.into_iter().find(|kind| kind.name() == name);
-    let kinds =
-        models.enabled.iter().map(|name| kind(name).with_context(|| format!("model {name}")));
-    Ok(TrainerParams {
+fn trainer_params(config: &Config, weighting: &Weighting) -> TrainerParams {
+    let (training, search) = (&config.training, &config.search);
+    TrainerParams {
         period: training.enabled.then(|| Duration::from_secs(training.period_seconds)),
         new_events_min: training.new_events_min,
         window_days: training.window_days,
         events_max: training.events_max,
+        events_per_shopper_max: training.events_per_shopper_max,
         tolerance: training.tolerance,
         keep_versions: training.keep_versions,
-        pipeline: PipelineParams {
-            weighting: weighting.clone(),
-            popularity_half_life_days: training.popularity_half_life_days,
-            kinds: kinds.collect::<anyhow::Result<_>>()?,
-            models: params,
-            demand: DemandParams::default(),
-            holdout_share: training.holdout_share,
-            holdout_days_max: training.holdout_days_max,
-            holdout_shoppers_max: training.holdout_shoppers_max,
-            holdout_shoppers_min: training.holdout_shoppers_min,
-            hide_purchased_days: config.recommendations.hide_purchased_days,
-        },
-    })
-}
-
-fn similarity(name: &str) -> anyhow::Result<Similarity> {
-    match name {
-        "cosine" => Ok(Similarity::Cosine),
-        "adjusted_cosine" => Ok(Similarity::AdjustedCosine),
-        "pearson" => Ok(Similarity::Pearson),
-        _ => anyhow::bail!("similarity {name}"),
+        pipeline: pipeline_params(config, weighting),
+        search: search.enabled.then_some(SearchParams {
+            trials_max: search.trials_max,
+            budget_seconds: search.budget_seconds,
+            run_seconds: search.run_seconds,
+            renew_days: search.renew_days,
+            seed: training.seed,
+        }),
     }
 }
 
-fn knn_weighting(name: &str) -> anyhow::Result<similarity::Weighting> {
-    match name {
-        "none" => Ok(similarity::Weighting::None),
-        "tf_idf" => Ok(similarity::Weighting::TfIdf),
-        // The usual constants: Robertson and Zaragoza, "The probabilistic relevance framework", 2009.
-        "bm25" => Ok(similarity::Weighting::Bm25 { k1: 1.2, b: 0.75 }),
-        _ => anyhow::bail!("weighting {name}"),
+fn pipeline_params(config: &Config, weighting: &Weighting) -> PipelineParams {
+    let training = &config.training;
+    PipelineParams {
+        weighting: weighting.clone(),
+        popularity_half_life_days: training.popularity_half_life_days,
+        kinds: config.models.enabled.clone(),
+        models: config.models.params(),
+        demand: DemandParams::default(),
+        holdout_share: training.holdout_share,
+        holdout_days_max: training.holdout_days_max,
+        holdout_shoppers_max: training.holdout_shoppers_max,
+        holdout_shoppers_min: training.holdout_shoppers_min,
+        hide_purchased_days: config.recommendations.hide_purchased_days,
     }
 }

@@ -90,6 +90,7 @@ pub struct Metrics {
     pub commit_duration: Histogram,
     pub training_runs: Family<OutcomeLabel, Counter>,
     pub training_duration: Family<ModelLabel, Histogram, fn() -> Histogram>,
+    pub search_trials: Family<ModelLabel, Counter>,
     pub snapshot_version: Gauge,
     pub snapshot_timestamp: FloatGauge,
     pub live_shoppers: Gauge,
@@ -155,6 +156,12 @@ impl Default for Metrics {
             Unit::Seconds,
             training_duration.clone(),
         );
+        let search_trials: Family<ModelLabel, Counter> = Family::default();
+        r.register(
+            "search_trials",
+            "Candidates measured in search of parameters, by model",
+            search_trials.clone(),
+        );
         let snapshot_version = Gauge::default();
         r.register(
             "snapshot_version",
@@ -196,6 +203,7 @@ impl Default for Metrics {
             commit_duration,
             training_runs,
             training_duration,
+            search_trials,
             snapshot_version,
             snapshot_timestamp,
             live_shoppers,

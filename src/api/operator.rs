@@ -2,9 +2,11 @@
 
 use super::{
     error::{ApiError, Problem},
+    extract::Query,
     state::ApiState,
 };
 use crate::domain::{ModelRun, RunOutcome, Timestamp};
+use crate::learn::trainer::Occasion;
 use crate::live::follower::recall;
 use axum::{
     Json,
@@ -12,10 +14,10 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Runs shown.
 const RUNS_MAX: u32 = 20;
@@ -137,10 +139,23 @@ pub async fn models(State(state): State<ApiState>) -> Result<Json<ModelsAnswer>,
     }))
 }
 
+/// How to train.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TrainQuery {
+    /// Bring the search for parameters to its end first, which may take `search.budget_seconds`.
+    search: bool,
+}
+
 /// Trains now; answers when the run has ended.
-#[utoipa::path(post, path = "/models/train", tag = "operator", responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
-pub async fn train(State(state): State<ApiState>) -> Result<Json<RunAnswer>, ApiError> {
-    let run = state.trainer.train().await;
+#[utoipa::path(post, path = "/models/train", tag = "operator", params(TrainQuery), responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
+pub async fn train(
+    State(state): State<ApiState>,
+    Query(query): Query<TrainQuery>,
+) -> Result<Json<RunAnswer>, ApiError> {
+    let occasion = if query.search { Occasion::AskedToSearch } else { Occasion::Asked };
+    let run = state.trainer.train(occasion).await;
     let run = run.ok_or(ApiError::Conflict("too many training runs wait already".into()))?;
     Ok(Json(run.into()))
 }
@@ -259,6 +274,12 @@ pub struct SnapshotStatus {
     shoppers: usize,
     /// What lists still need, if they are not personal yet.
     needs: Option<String>,
+    /// What is served, and why, in words.
+    choice: Option<String>,
+    /// The measured models with their verdicts, as in `GET /models`.
+    models: Value,
+    /// The search for parameters: candidates, scores, cost; `GET /models` has the same.
+    search: Value,
 }
 
 /// Data counts, what lists still need, ages, queues, last runs. Answers also without the database.
@@ -273,6 +294,7 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
         0 => "no events yet: POST /events".to_owned(),
         n => format!("{n} events wait for the first training run: POST /models/train"),
     });
+    let report: Value = serde_json::from_str(&snapshot.report).unwrap_or_default();
     let age = |at: Timestamp| state.clock.now().since_ms(at) / 1000;
     let answer = StatusAnswer {
         version: env!("CARGO_PKG_VERSION"),
@@ -297,6 +319,9 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
             items: snapshot.items.len(),
             shoppers: snapshot.shoppers.len(),
             needs,
+            choice: report["choice"].as_str().map(ToOwned::to_owned),
+            models: report["models"].clone(),
+            search: report["search"].clone(),
         },
         runs: runs.into_iter().map(RunAnswer::from).collect(),
     };

@@ -5,6 +5,7 @@ use crate::{
     app::{self, App},
     config::Config,
     domain::{Clock, RunOutcome, SystemClock, time::SECOND_MS},
+    learn::trainer::Occasion,
     record::forms::FormRules,
 };
 use anyhow::Context;
@@ -32,10 +33,11 @@ pub(super) async fn serve(config: Config, is_json: bool) -> anyhow::Result<()> {
 }
 
 /// Trains once on everything and publishes what is good enough.
-pub(super) async fn train(config: Config, is_json: bool) -> anyhow::Result<()> {
+pub(super) async fn train(config: Config, search: bool, is_json: bool) -> anyhow::Result<()> {
     let store = app::open_store(&config).await?;
     let mut app = App::assemble(Arc::new(config), store, Arc::new(SystemClock)).await?;
-    let run = app.trainer.train_once(true, &CancellationToken::new()).await;
+    let occasion = if search { Occasion::AskedToSearch } else { Occasion::Asked };
+    let run = app.trainer.train_once(occasion, &CancellationToken::new()).await;
     if is_json {
         say(json!({
             "outcome": run.outcome.name(),

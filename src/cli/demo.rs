@@ -5,6 +5,7 @@ use crate::{
     app::{self, App},
     config::{Config, DatabaseUrl},
     domain::{Clock, Event, Item, ItemChange, ItemId, RunOutcome, SystemClock, Timestamp},
+    learn::trainer::Occasion,
     record::store::{NothingKnown, Store, StoreError},
     simulate::{Showcase, Simulation, SimulationParams, showcase, simulate},
 };
@@ -47,7 +48,7 @@ pub(super) async fn demo(
         stock(&*store, &simulation, params.end).await.context("cannot store the simulated shop")?;
     }
     let mut app = App::assemble(Arc::new(config.clone()), store, Arc::new(SystemClock)).await?;
-    let run = app.trainer.train_once(true, &CancellationToken::new()).await;
+    let run = app.trainer.train_once(Occasion::Asked, &CancellationToken::new()).await;
     anyhow::ensure!(run.outcome != RunOutcome::Failed, "training failed: {}", run.reason);
     drop(app);
     let (n_events, examples) = (simulation.events.len(), showcase(&simulation));

@@ -32,7 +32,11 @@ enum Command {
     /// Make up a shop, learn from it, serve it, and say what to try.
     Demo(demo::DemoArguments),
     /// Train once and publish, if the result is good enough.
-    Train,
+    Train {
+        /// First search for better parameters, for at most `search.budget_seconds`.
+        #[arg(long)]
+        search: bool,
+    },
     /// Read files into the store; safe to run twice.
     Import {
         /// What kind of files.
@@ -69,7 +73,9 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let done = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => runtime.block_on(commands::serve(config, arguments.json)),
         Command::Demo(demo) => runtime.block_on(demo::demo(config, demo, arguments.json)),
-        Command::Train => runtime.block_on(commands::train(config, arguments.json)),
+        Command::Train { search } => {
+            runtime.block_on(commands::train(config, search, arguments.json))
+        }
         Command::Import { format, paths, rejects } => {
             runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))
         }

@@ -1,6 +1,7 @@
 //! Whether the settings make sense; every message names its key.
 
 use super::{Config, ConfigError};
+use crate::learn::recommenders::{FitError, ModelError};
 use std::fmt::Display;
 
 const AT_LEAST_1: &str = "must be at least 1";
@@ -13,7 +14,11 @@ fn rule(
     rule: &'static str,
     value: impl Display,
 ) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError::Value { key, rule, value: value.to_string() }) }
+    if holds {
+        Ok(())
+    } else {
+        Err(ConfigError::Value { key: key.into(), rule, value: value.to_string() })
+    }
 }
 
 fn at_least_1(value: impl TryInto<u128>, key: &'static str) -> Result<(), ConfigError> {
@@ -97,11 +102,11 @@ impl Config {
         ] {
             rule(weight.is_finite(), key, "must be a finite number", weight)?;
         }
-        Ok(())
+        positive(w.cell_max.into(), "weights.cell_max")
     }
 
     fn check_training(&self) -> Result<(), ConfigError> {
-        let (training, models) = (&self.training, &self.models);
+        let training = &self.training;
         at_least_1(training.period_seconds, "training.period_seconds")?;
         let threads = training.threads;
         rule(threads <= 1024, "training.threads", "must be at most 1024", threads)?;
@@ -118,38 +123,25 @@ impl Config {
         let tolerance = training.tolerance;
         rule((0.0..=1.0).contains(&tolerance), "training.tolerance", SHARE, tolerance)?;
         at_least_1(training.keep_versions, "training.keep_versions")?;
-        let known = ["item_knn", "user_knn", "svd", "popularity"];
-        for name in &models.enabled {
-            let is_known = known.contains(&name.as_str());
-            let allowed = "may name item_knn, user_knn, svd and popularity";
-            rule(is_known, "models.enabled", allowed, name)?;
-        }
-        let similarities = ["cosine", "adjusted_cosine", "pearson"];
-        for (name, key) in [
-            (&models.item_knn_similarity, "models.item_knn_similarity"),
-            (&models.user_knn_similarity, "models.user_knn_similarity"),
-        ] {
-            let is_known = similarities.contains(&name.as_str());
-            rule(is_known, key, "must be cosine, adjusted_cosine or pearson", name)?;
-        }
-        for (name, key) in [
-            (&models.item_knn_weighting, "models.item_knn_weighting"),
-            (&models.user_knn_weighting, "models.user_knn_weighting"),
-        ] {
-            let is_known = ["none", "tf_idf", "bm25"].contains(&name.as_str());
-            rule(is_known, key, "must be none, tf_idf or bm25", name)?;
-        }
-        at_least_1(models.item_knn_neighbors, "models.item_knn_neighbors")?;
-        at_least_1(models.user_knn_neighbors, "models.user_knn_neighbors")?;
-        for (key, shrinkage) in [
-            ("models.item_knn_shrinkage", models.item_knn_shrinkage),
-            ("models.user_knn_shrinkage", models.user_knn_shrinkage),
-        ] {
-            let holds = shrinkage >= 0.0 && shrinkage.is_finite();
-            rule(holds, key, "must be a number not below 0", shrinkage)?;
-        }
-        let n = models.svd_factors;
-        rule((1..=4096).contains(&n), "models.svd_factors", "must be from 1 to 4096", n)
+        at_least_1(training.events_per_shopper_max, "training.events_per_shopper_max")?;
+        let search = &self.search;
+        positive(search.budget_seconds, "search.budget_seconds")?;
+        positive(search.run_seconds, "search.run_seconds")?;
+        let n = search.trials_max;
+        rule((1..=10_000).contains(&n), "search.trials_max", "must be from 1 to 10000", n)?;
+        at_least_1(search.renew_days, "search.renew_days")?;
+        self.models.params().check().map_err(|error| match error {
+            ModelError { kind, error: FitError::Parameter { parameter, rule, value } } => {
+                ConfigError::Value {
+                    key: format!("models.{}.{parameter}", kind.name()),
+                    rule,
+                    value,
+                }
+            }
+            ModelError { kind, error } => {
+                ConfigError::Read(format!("models.{}: {error}", kind.name()))
+            }
+        })
     }
 
     fn check_answers(&self) -> Result<(), ConfigError> {

@@ -5,7 +5,12 @@
 
 mod check;
 
-use crate::domain::Currency;
+use crate::{
+    domain::Currency,
+    learn::recommenders::{
+        ItemKnnParams, ModelKind, ModelParams, PopularityParams, SvdParams, UserKnnParams,
+    },
+};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
     collections::BTreeMap,
@@ -26,7 +31,7 @@ pub enum ConfigError {
     #[error("configuration key `{key}` {rule}, not `{value}`")]
     Value {
         /// The key at fault.
-        key: &'static str,
+        key: String,
         /// What it must be.
         rule: &'static str,
         /// What it is.
@@ -101,8 +106,8 @@ section! {
     /// All settings.
     Config {
         server: Server, database: Database, storage: Storage, auth: Auth, shop: Shop, events: Events,
-        catalogue: Catalogue, live: Live, weights: Weights, training: Training, models: Models,
-        recommendations: Recommendations, pricing: Pricing, log: Log,
+        catalogue: Catalogue, live: Live, weights: Weights, training: Training, search: Search,
+        models: Models, recommendations: Recommendations, pricing: Pricing, log: Log,
     }
 }
 section! {
@@ -142,6 +147,7 @@ section! {
     Weights {
         view: f32, click: f32, impression: f32, add_to_cart: f32, remove_from_cart: f32,
         purchase: f32, r#return: f32, wishlist: f32, dislike: f32, rating: f32, rating_neutral: f32,
+        cell_max: f32,
     }
 }
 section! {
@@ -149,16 +155,21 @@ section! {
     Training {
         enabled: bool, period_seconds: u64, threads: usize, new_events_min: u64,
         half_life_days: f64, popularity_half_life_days: f64, window_days: u32, events_max: usize,
-        holdout_share: f64, holdout_days_max: u32, holdout_shoppers_max: usize,
+        events_per_shopper_max: usize, holdout_share: f64, holdout_days_max: u32, holdout_shoppers_max: usize,
         holdout_shoppers_min: usize, tolerance: f64, keep_versions: usize, seed: u64,
+    }
+}
+section! {
+    /// How parameters are searched.
+    Search {
+        enabled: bool, budget_seconds: f64, run_seconds: f64, trials_max: usize, renew_days: u32,
     }
 }
 section! {
     /// Which models, and how they are fitted.
     Models {
-        enabled: Vec<String>, item_knn_similarity: String, item_knn_weighting: String,
-        item_knn_neighbors: usize, item_knn_shrinkage: f32, user_knn_similarity: String,
-        user_knn_weighting: String, user_knn_neighbors: usize, user_knn_shrinkage: f32, svd_factors: usize,
+        enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
+        user_knn: UserKnnParams, svd: SvdParams,
     }
 }
 section! {
@@ -255,6 +266,18 @@ impl Config {
     /// All keys with their present values as TOML, secrets redacted.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         toml::to_string(self).map_err(|error| ConfigError::Read(error.to_string()))
+    }
+}
+
+impl Models {
+    /// The parameters of all models.
+    pub fn params(&self) -> ModelParams {
+        ModelParams {
+            popularity: self.popularity,
+            item_knn: self.item_knn,
+            user_knn: self.user_knn,
+            svd: self.svd,
+        }
     }
 }
 

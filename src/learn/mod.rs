@@ -11,4 +11,5 @@ pub mod linalg;
 pub mod pipeline;
 pub mod rating;
 pub mod recommenders;
+pub mod search;
 pub mod trainer;

@@ -5,6 +5,8 @@
 //! [`Contents`] in postcard's encoding.
 
 use super::{Contents, Snapshot};
+use crate::learn::search::SearchState;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs,
     io::{self, Write},
@@ -12,8 +14,10 @@ use std::{
 };
 
 /// Rises when the layout of [`Contents`] changes; a file of another format is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const MAGIC: &str = "SHOPKEEPER SNAPSHOT";
+/// Where a search for parameters is kept.
+const SEARCH: &str = "SEARCH";
 
 /// Why a snapshot could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +60,22 @@ impl SnapshotFolder {
 
     /// Writes a snapshot under its version; it is not served before [`point_to`](Self::point_to).
     pub fn save(&self, snapshot: &Snapshot) -> Result<u64, SnapshotError> {
-        let path = self.path_of(snapshot.version);
-        let body = postcard::to_stdvec(&**snapshot).map_err(|error| SnapshotError::Damaged {
-            path: path.clone(),
+        self.write_body(&self.path_of(snapshot.version), snapshot.version, &**snapshot)
+    }
+
+    fn write_body<T: Serialize>(
+        &self,
+        path: &Path,
+        version: u64,
+        contents: &T,
+    ) -> Result<u64, SnapshotError> {
+        let body = postcard::to_stdvec(contents).map_err(|error| SnapshotError::Damaged {
+            path: path.to_owned(),
             detail: error.to_string(),
         })?;
         let hash = blake3::hash(&body).to_hex();
-        let head = format!("{MAGIC} {FORMAT} {} {hash}\n", snapshot.version);
-        self.write_whole(&path, &[head.as_bytes(), &body])?;
+        let head = format!("{MAGIC} {FORMAT} {version} {hash}\n");
+        self.write_whole(path, &[head.as_bytes(), &body])?;
         Ok((head.len() + body.len()) as u64)
     }
 
@@ -119,24 +131,28 @@ impl SnapshotFolder {
         versions
     }
 
+    /// Keeps how far a search for parameters has come.
+    pub fn save_search(&self, search: &SearchState) -> Result<(), SnapshotError> {
+        self.write_body(&self.0.join(SEARCH), 0, search).map(|_n_bytes| ())
+    }
+
+    /// How far a search has come, if there is one that can be read; the log says if it cannot.
+    pub fn load_search(&self) -> Option<SearchState> {
+        let path = self.0.join(SEARCH);
+        if !path.exists() {
+            return None;
+        }
+        read_body(&path, 0)
+            .inspect_err(|error| {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(error, "a saved search is refused; it begins anew");
+            })
+            .ok()
+    }
+
     /// Reads one version.
     pub fn load(&self, version: u64) -> Result<Snapshot, SnapshotError> {
-        let path = self.path_of(version);
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
-        let damaged = |detail: String| SnapshotError::Damaged { path: path.clone(), detail };
-        let end = bytes
-            .iter()
-            .take(256)
-            .position(|&byte| byte == b'\n')
-            .ok_or_else(|| damaged("it has no head".into()))?;
-        let (head, body) = (&bytes[..end], &bytes[end + 1..]);
-        let expected = format!("{MAGIC} {FORMAT} {version} {}", blake3::hash(body).to_hex());
-        if head != expected.as_bytes() {
-            return Err(damaged("its head does not match its body".into()));
-        }
-        let contents: Contents =
-            postcard::from_bytes(body).map_err(|error| damaged(error.to_string()))?;
-        Ok(contents.into())
+        read_body::<Contents>(&self.path_of(version), version).map(Into::into)
     }
 
     /// The snapshot to serve at start: the one pointed to, or, if that is damaged or gone, the
@@ -171,6 +187,23 @@ impl SnapshotFolder {
             }
         }
     }
+}
+
+/// The contents of a file whose head fits its body and names `version`.
+fn read_body<T: DeserializeOwned>(path: &Path, version: u64) -> Result<T, SnapshotError> {
+    let bytes = fs::read(path).map_err(io_error("read", path))?;
+    let damaged = |detail: String| SnapshotError::Damaged { path: path.to_owned(), detail };
+    let end = bytes
+        .iter()
+        .take(256)
+        .position(|&byte| byte == b'\n')
+        .ok_or_else(|| damaged("it has no head".into()))?;
+    let (head, body) = (&bytes[..end], &bytes[end + 1..]);
+    let expected = format!("{MAGIC} {FORMAT} {version} {}", blake3::hash(body).to_hex());
+    if head != expected.as_bytes() {
+        return Err(damaged("its head does not match its body".into()));
+    }
+    postcard::from_bytes(body).map_err(|error| damaged(error.to_string()))
 }
 
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {

@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("learn", &["domain"]),
     ("snapshot", &["domain", "learn"]),
     ("decide", &["domain", "learn", "snapshot"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "learn"]),
     ("lifecycle", &[]),
     ("telemetry", &["config", "domain"]),
     ("record", &["domain", "telemetry"]),
@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["app", "config", "domain", "record", "simulate", "telemetry"]),
+    ("cli", &["app", "config", "domain", "learn", "record", "simulate", "telemetry"]),
     ("simulate", &["domain"]),
     ("main", &[]),
 ];

@@ -55,11 +55,11 @@ fn neighbours_are_fitted_as_the_settings_say() {
     std::fs::write(dir.path().join("events.ndjson"), lines.join("\n")).unwrap();
     assert!(run(dir.path(), &[], &["import", "events", "events.ndjson"]).status.success());
     let settings =
-        [("MODELS__ITEM_KNN_SIMILARITY", "pearson"), ("MODELS__USER_KNN_WEIGHTING", "bm25")];
+        [("MODELS__ITEM_KNN__SIMILARITY", "pearson"), ("MODELS__USER_KNN__WEIGHTING", "none")];
     assert!(run(dir.path(), &settings, &["train"]).status.success());
-    let refused = run(dir.path(), &[("MODELS__ITEM_KNN_SIMILARITY", "euclid")], &["train"]);
+    let refused = run(dir.path(), &[("MODELS__ITEM_KNN__SIMILARITY", "euclid")], &["train"]);
     let line = String::from_utf8(refused.stderr).unwrap();
-    assert!(line.contains("models.item_knn_similarity") && line.contains("pearson"), "{line}");
+    assert!(line.contains("models.item_knn.similarity") && line.contains("pearson"), "{line}");
 }
 
 /// Posts from several threads until the service is gone; answers what was acknowledged.

@@ -13,6 +13,9 @@ pub struct Weighting {
     pub rating_neutral: f32,
     /// Time after which a weight has halved, in days.
     pub half_life_days: f64,
+    /// Most that all events of one shopper about one item count together, for or against it: a machine
+    /// that clicks a million times makes no best seller.
+    pub cell_max: f32,
 }
 
 impl Weighting {
@@ -23,6 +26,11 @@ impl Weighting {
             (EventKind::Rating, Some(value)) => weight * (value as f32 - self.rating_neutral),
             _ => weight,
         }
+    }
+
+    /// What all events of one shopper about one item count together.
+    pub fn joined(&self, sum: f32) -> f32 {
+        sum.clamp(-self.cell_max, self.cell_max)
     }
 
     /// What is left of a weight after so many days.
@@ -82,8 +90,9 @@ impl EventLog {
     }
 
     /// Brings the events into order and drops those more than `window_days` of the shop's own time
-    /// older than the newest, and the oldest beyond `max`.
-    pub fn settle(&mut self, window_days: f64, max: usize) {
+    /// older than the newest, the oldest of each shopper beyond `max_per_shopper`, and the oldest of all
+    /// beyond `max`.
+    pub fn settle(&mut self, window_days: f64, max: usize, max_per_shopper: usize) {
         if !self.sorted {
             self.acts.sort_by_key(|act| (act.at, act.sequence));
             self.sorted = true;
@@ -91,8 +100,30 @@ impl EventLog {
         let Some(last) = self.acts.last().map(|act| act.at) else { return };
         let days = self.trading_days();
         let old = self.acts.partition_point(|act| days.age_days(act.at, last) > window_days);
+        self.acts.drain(..old);
+        let mut surplus_of = vec![0_usize; self.shoppers.len()];
+        for act in &self.acts {
+            surplus_of[act.user.0 as usize] += 1;
+        }
+        surplus_of.iter_mut().for_each(|n| *n = n.saturating_sub(max_per_shopper));
+        self.acts.retain(|act| {
+            let surplus = &mut surplus_of[act.user.0 as usize];
+            let stays = *surplus == 0;
+            *surplus = surplus.saturating_sub(1);
+            stays
+        });
         let surplus = self.acts.len().saturating_sub(max);
-        self.acts.drain(..old.max(surplus));
+        self.acts.drain(..surplus);
+    }
+
+    /// The same events with other weights.
+    #[must_use]
+    pub fn reweighted(&self, weight: impl Fn(&Act) -> f32) -> Self {
+        let mut log = self.clone();
+        for act in &mut log.acts {
+            act.weight = weight(act);
+        }
+        log
     }
 
     /// The days on which anything happened; [`settle`](Self::settle) first.
@@ -129,7 +160,8 @@ impl EventLog {
         &self.items
     }
 
-    /// The matrix of `acts`, each weight decayed to `now` in the shop's own time.
+    /// The matrix of `acts`, each weight decayed to `now` in the shop's own time, joined by
+    /// [`Weighting::joined`].
     pub fn matrix(
         &self,
         acts: &[Act],
@@ -141,7 +173,8 @@ impl EventLog {
             .iter()
             .filter(|act| act.weight != 0.0)
             .map(|act| (act.user, act.item, act.weight * decay(act)));
-        InteractionMatrix::from_cells(self.shoppers.len(), self.items.len(), cells)
+        let matrix = InteractionMatrix::from_cells(self.shoppers.len(), self.items.len(), cells);
+        matrix.map_values(|sum| weighting.joined(sum))
     }
 }
 

@@ -139,6 +139,16 @@ impl InteractionMatrix {
         Self::from_cells(self.n_users, self.n_items, cells)
     }
 
+    /// The same cells, each value changed in place; none may come to 0 or to no finite number.
+    #[must_use]
+    pub fn map_values(mut self, value: impl Fn(f32) -> f32) -> Self {
+        for old in self.row_values.iter_mut().chain(&mut self.col_values) {
+            *old = value(*old);
+            debug_assert!(old.is_finite() && *old != 0.0, "a cell came to {old}");
+        }
+        self
+    }
+
     /// Bytes held on the heap.
     pub fn n_bytes(&self) -> usize {
         16 * self.n_interactions() + 8 * (self.row_starts.len() + self.col_starts.len())

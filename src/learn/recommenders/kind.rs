@@ -52,12 +52,37 @@ pub struct ModelParams {
 
 impl ModelParams {
     /// Refuses parameters out of range.
-    pub fn check(&self) -> Result<(), FitError> {
-        self.popularity.check()?;
-        self.item_knn.check()?;
-        self.user_knn.check()?;
-        self.svd.check()
+    pub fn check(&self) -> Result<(), ModelError> {
+        ModelKind::ALL
+            .into_iter()
+            .try_for_each(|kind| self.check_kind(kind).map_err(|error| ModelError { kind, error }))
     }
+
+    fn check_kind(&self, kind: ModelKind) -> Result<(), FitError> {
+        match kind {
+            ModelKind::Popularity => self.popularity.check(),
+            ModelKind::ItemKnn => self.item_knn.check(),
+            ModelKind::UserKnn => self.user_knn.check(),
+            ModelKind::Svd => self.svd.check(),
+        }
+    }
+
+    /// The same with other random numbers, for models that draw any.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.svd.seed = seed;
+        self
+    }
+}
+
+/// What is wrong with one model's parameters.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}: {error}", kind.name())]
+pub struct ModelError {
+    /// Which model.
+    pub kind: ModelKind,
+    /// What is wrong.
+    pub error: FitError,
 }
 
 /// A fitted model of any kind.
@@ -117,13 +142,36 @@ impl Recommender for FittedModel {
     }
 }
 
-/// Fits one model, in parallel on the pool it is called in.
+/// Where a fit may set out from: models that were fitted before, on other data of the same shop.
+///
+/// The default is nothing, a fit from scratch. Models that are computed, not approached, take no notice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start<'a> {
+    /// What was fitted before.
+    pub models: &'a [FittedModel],
+    /// For each item, its position then; empty = the same.
+    pub item_positions: &'a [Option<u32>],
+}
+
+/// Fits one model from scratch, in parallel on the pool it is called in.
 pub fn fit(
     kind: ModelKind,
     matrix: &InteractionMatrix,
     params: &ModelParams,
     stop: Stop<'_>,
 ) -> Result<FittedModel, FitError> {
+    fit_from(kind, matrix, params, Start::default(), stop)
+}
+
+/// Fits one model, setting out from what was fitted before where that helps.
+pub fn fit_from(
+    kind: ModelKind,
+    matrix: &InteractionMatrix,
+    params: &ModelParams,
+    start: Start<'_>,
+    stop: Stop<'_>,
+) -> Result<FittedModel, FitError> {
+    let _ = start;
     Ok(match kind {
         ModelKind::Popularity => {
             FittedModel::Popularity(popularity::fit(matrix, &params.popularity, stop)?)

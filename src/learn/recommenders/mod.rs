@@ -26,7 +26,7 @@ pub mod user_knn;
 
 pub use blend::Blend;
 pub use item_knn::{ItemKnn, ItemKnnParams};
-pub use kind::{FittedModel, ModelKind, ModelParams, fit};
+pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use popularity::{Popularity, PopularityParams};
 pub use svd::{Svd, SvdParams};
 pub use user_knn::{UserKnn, UserKnnParams};

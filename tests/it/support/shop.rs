@@ -12,7 +12,7 @@ use shopkeeper::{
     app::{App, open_store},
     config::Config,
     domain::{ModelRun, Timestamp, time::ManualClock},
-    learn::trainer::Trainer,
+    learn::trainer::{Occasion, Trainer},
     live::follower::Follower,
     record::ingest::Committer,
     rounds::{Rounds, adopt::adopt, reprice::reprice},
@@ -169,12 +169,16 @@ impl Shop {
 
     /// One training run, as if somebody had asked for it.
     pub(crate) async fn train(&mut self) -> ModelRun {
-        self.trainer.as_mut().unwrap().train_once(true, &CancellationToken::new()).await
+        self.trainer.as_mut().unwrap().train_once(Occasion::Asked, &CancellationToken::new()).await
     }
 
     /// One training run as the timer begins it.
     pub(crate) async fn train_by_the_clock(&mut self) -> ModelRun {
-        self.trainer.as_mut().unwrap().train_once(false, &CancellationToken::new()).await
+        self.trainer
+            .as_mut()
+            .unwrap()
+            .train_once(Occasion::Periodic, &CancellationToken::new())
+            .await
     }
 
     /// Takes up what another process published.

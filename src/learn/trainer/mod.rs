@@ -3,22 +3,29 @@
 //! Runs periodically and on request, one at a time in this process and, by a lease in the store,
 //! among all processes. It takes no input and does not retry: the next period is the retry.
 
+mod contents;
+mod searching;
+
+pub use searching::SearchParams;
+
 use super::{
     dataset::{EventLog, Weighting},
     pipeline::{self, Fitted, PipelineParams, Report},
-    recommenders::FitError,
+    recommenders::{FitError, Start},
+    search::SearchState,
 };
 use crate::{
-    domain::{Clock, ItemId, ModelRun, RunOutcome, Sequence, Timestamp, UserId, person::user_hash},
+    domain::{Clock, ModelRun, RunOutcome, Sequence, Timestamp, UserId, person::user_hash},
     live::Live,
     record::store::{Store, StoreError},
     snapshot::{
-        Contents, Snapshot, SnapshotCell,
+        Snapshot, SnapshotCell,
         file::{SnapshotError, SnapshotFolder},
     },
     telemetry::{Metrics, ModelLabel, OutcomeLabel},
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use contents::{categories, contents, is_worse, item_positions};
+use rustc_hash::FxHashSet;
 use serde_json::json;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -66,23 +73,41 @@ pub struct TrainerParams {
     pub window_days: u32,
     /// Most events to keep.
     pub events_max: usize,
+    /// Most of them of one shopper.
+    pub events_per_shopper_max: usize,
     /// How much worse the lift over popularity may be, as a share.
     pub tolerance: f64,
     /// Snapshots to keep.
     pub keep_versions: usize,
     /// What a run does.
     pub pipeline: PipelineParams,
+    /// The search for parameters; `None` = they stay as they are set.
+    pub search: Option<SearchParams>,
+}
+
+/// Why a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The period is over. The search for parameters goes on for a while.
+    Periodic,
+    /// Somebody asked for it, and waits: no search.
+    Asked,
+    /// Somebody asked for the search to be brought to its end first.
+    AskedToSearch,
 }
 
 /// Where a caller asks for a run, and waits for it.
 #[derive(Clone)]
-pub struct TrainRequests(mpsc::Sender<oneshot::Sender<ModelRun>>);
+pub struct TrainRequests(mpsc::Sender<Request>);
+
+/// Why, and where the answer goes.
+type Request = (Occasion, oneshot::Sender<ModelRun>);
 
 impl TrainRequests {
     /// Asks for a run and waits until it has ended; `None` if too many wait or the service stops.
-    pub async fn train(&self) -> Option<ModelRun> {
+    pub async fn train(&self, occasion: Occasion) -> Option<ModelRun> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send(reply).ok()?;
+        self.0.try_send((occasion, reply)).ok()?;
         answer.await.ok()
     }
 }
@@ -94,6 +119,8 @@ struct Memory {
     read_to: Sequence,
     erasure: i64,
     erased_at: Option<Timestamp>,
+    search: Option<SearchState>,
+    is_search_read: bool,
 }
 
 /// The trainer.
@@ -106,7 +133,7 @@ pub struct Trainer {
     pool: Arc<rayon::ThreadPool>,
     metrics: Arc<Metrics>,
     params: TrainerParams,
-    requests: mpsc::Receiver<oneshot::Sender<ModelRun>>,
+    requests: mpsc::Receiver<Request>,
     memory: Arc<Mutex<Memory>>,
     holder: String,
 }
@@ -170,8 +197,9 @@ impl Trainer {
                 },
                 () = period => None,
             };
-            let run = self.train_once(asked.is_some(), &stop).await;
-            if let Some(reply) = asked {
+            let occasion = asked.as_ref().map_or(Occasion::Periodic, |asked| asked.0);
+            let run = self.train_once(occasion, &stop).await;
+            if let Some((_, reply)) = asked {
                 // Whoever asked may have gone.
                 let _gone = reply.send(run);
             }
@@ -182,9 +210,9 @@ impl Trainer {
     }
 
     /// One whole run, from reading to publishing; remembers how it ended.
-    pub async fn train_once(&mut self, is_asked: bool, stop: &CancellationToken) -> ModelRun {
+    pub async fn train_once(&mut self, occasion: Occasion, stop: &CancellationToken) -> ModelRun {
         let (started_at, begun) = (self.clock.now(), Instant::now());
-        let (outcome, reason, version, report) = match self.attempt(is_asked, stop).await {
+        let (outcome, reason, version, report) = match self.attempt(occasion, stop).await {
             Ok(done) => done,
             Err(TrainError::Fit(FitError::Stopped)) => {
                 (RunOutcome::Skipped, "the service is stopping".into(), None, Report::default())
@@ -221,7 +249,7 @@ impl Trainer {
             duration_seconds = seconds,
             "training run ended"
         );
-        if (outcome != RunOutcome::Skipped || is_asked)
+        if (outcome != RunOutcome::Skipped || occasion != Occasion::Periodic)
             && let Err(error) = self.store.record_run(&run).await
         {
             tracing::warn!(
@@ -234,7 +262,7 @@ impl Trainer {
 
     async fn attempt(
         &mut self,
-        is_asked: bool,
+        occasion: Occasion,
         stop: &CancellationToken,
     ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
@@ -263,7 +291,7 @@ impl Trainer {
             }
         };
         let result = tokio::select! {
-            result = self.attempt_with_lease(is_asked, now, (&served, last), stop) => result,
+            result = self.attempt_with_lease(occasion, now, (&served, last), stop) => result,
             never = renewing => never,
         };
         self.store.release_lease("training", &self.holder).await?;
@@ -272,15 +300,17 @@ impl Trainer {
 
     async fn attempt_with_lease(
         &mut self,
-        is_asked: bool,
+        occasion: Occasion,
         now: Timestamp,
         (served, last): (&Snapshot, Sequence),
         stop: &CancellationToken,
     ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
+        let is_asked = occasion != Occasion::Periodic;
         let erased = self.read_erasures().await?;
         let is_served_whole = served.version > 0 && served.watermark == last;
-        if is_served_whole && !erased {
+        let searches = self.search_seconds(occasion, served).await?;
+        if is_served_whole && !erased && searches.is_none() {
             return skipped("nothing changed since the served snapshot".into());
         }
         if self.folder.is_held() && !is_asked && !erased {
@@ -299,8 +329,15 @@ impl Trainer {
         if n_acts == 0 && !erased {
             return skipped("there are no events about items to learn from".into());
         }
-        let enough =
-            is_asked || erased || served.version == 0 || new_events >= self.params.new_events_min;
+        let found = match searches {
+            Some(seconds) => self.search(seconds, read_to, stop).await?,
+            None => false,
+        };
+        let is_needed = erased || found || served.version == 0;
+        if is_served_whole && !is_needed {
+            return skipped("nothing changed since the served snapshot".into());
+        }
+        let enough = is_needed || is_asked || new_events >= self.params.new_events_min;
         if !enough {
             return skipped(format!(
                 "{new_events} new events, training.new_events_min is {}",
@@ -378,7 +415,8 @@ impl Trainer {
             memory.read_to = after;
         }
         let window_days = f64::from(self.params.window_days);
-        self.memory().log.settle(window_days, self.params.events_max);
+        let (max, per_shopper) = (self.params.events_max, self.params.events_per_shopper_max);
+        self.memory().log.settle(window_days, max, per_shopper);
         Ok(())
     }
 
@@ -395,15 +433,22 @@ impl Trainer {
         stop: &CancellationToken,
     ) -> Result<(Fitted, Timestamp), TrainError> {
         let (pool, memory, live) = (self.pool.clone(), self.memory.clone(), self.live.clone());
-        let (params, stop) = (self.params.pipeline.clone(), stop.clone());
+        let (mut params, stop) = (self.params.pipeline.clone(), stop.clone());
+        let served = self.snapshots.current();
         // A panic in a model must cost a run, not the service.
         let fitted = blocking(move || {
             let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
             let category_of = categories(memory.log.items(), &live);
             let stopped = || stop.is_cancelled();
             let as_of = memory.log.acts().last().map_or(now, |act| act.at.min(now));
-            let fitted = pool
-                .install(|| pipeline::run(&memory.log, &category_of, as_of, &params, &stopped))?;
+            let search = memory.search.as_ref();
+            params.models = search.map_or(params.models, |found| found.best_params(&params.models));
+            let item_positions = item_positions(memory.log.items(), &served);
+            let start = Start { models: &served.models, item_positions: &item_positions };
+            let mut fitted = pool.install(|| {
+                pipeline::run(&memory.log, &category_of, as_of, &params, (start, &stopped))
+            })?;
+            fitted.report.search = search.map(Into::into);
             Ok::<_, FitError>((fitted, as_of))
         })
         .await??;
@@ -416,70 +461,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, TrainError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| TrainError::Died(error.to_string()))
-}
-
-/// Each item's first category as a number, by position.
-fn categories(items: &[ItemId], live: &Live) -> Vec<Option<u32>> {
-    let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
-    let mut number_of = |item: &ItemId| {
-        let entry = live.catalogue.get(item)?;
-        let name = entry.item.fields.categories.first()?;
-        let next = numbers.len() as u32;
-        Some(*numbers.entry(name.clone()).or_insert(next))
-    };
-    items.iter().map(&mut number_of).collect()
-}
-
-/// Why the new snapshot must not be served, if so: its lift over popularity on held-out shoppers is
-/// below the served one's by more than the tolerance and what chance explains (two standard errors).
-///
-/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too.
-fn is_worse(served: &Snapshot, report: &Report, tolerance: f64) -> Option<String> {
-    let before: serde_json::Value = serde_json::from_str(&served.report).ok()?;
-    let (lift, served_lift) = (report.lift?, before.get("lift")?.as_f64()?);
-    let floor = served_lift * (1.0 - tolerance) - 2.0 * report.lift_standard_error.unwrap_or(0.0);
-    (lift < floor).then(|| {
-        format!("NDCG@10 is {lift:.3} times popularity's, the served snapshot's was {served_lift:.3} times; below the tolerance")
-    })
-}
-
-fn contents(
-    log: &EventLog,
-    fitted: Fitted,
-    version: u64,
-    (trained_at, as_of): (Timestamp, Timestamp),
-    watermark: Sequence,
-) -> Contents {
-    let n = log.shoppers().len() as u32;
-    let mut history_starts = vec![0];
-    let mut history = Vec::with_capacity(fitted.matrix.n_interactions());
-    let mut purchase_starts = vec![0];
-    let mut purchases = Vec::with_capacity(fitted.purchases.len());
-    let mut bought = fitted.purchases.iter().peekable();
-    for user in (0..n).map(super::dataset::UserIdx) {
-        history.extend(fitted.matrix.row_cells(user));
-        history_starts.push(history.len() as u32);
-        while let Some(&(_, item, at)) = bought.next_if(|purchase| purchase.0 == user) {
-            purchases.push((item, at));
-        }
-        purchase_starts.push(purchases.len() as u32);
-    }
-    Contents {
-        version,
-        trained_at,
-        as_of,
-        trading_days: fitted.trading_days,
-        watermark,
-        items: log.items().to_vec(),
-        shoppers: log.shoppers().to_vec(),
-        history_starts,
-        history,
-        purchase_starts,
-        purchases,
-        models: fitted.models,
-        blend: fitted.blend,
-        popular: fitted.popular,
-        demand: fitted.demand,
-        report: serde_json::to_string(&fitted.report).unwrap_or_default(),
-    }
 }

@@ -1,0 +1,182 @@
+//! What may be varied of each model, and within which bounds.
+//!
+//! A point of a space is one number a dimension, in the dimension's own units: a logarithm where
+//! what counts is the ratio, a position where there is a choice.
+
+use crate::learn::recommenders::{ModelKind, ModelParams, similarity::Weighting};
+
+/// How a dimension is walked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Walk {
+    /// Evenly between two bounds.
+    Linear(f64, f64),
+    /// Evenly in the logarithm, between two bounds above 0.
+    Log(f64, f64),
+    /// One of so many.
+    Choice(usize),
+}
+
+impl Walk {
+    /// The least and the greatest coordinate.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::Linear(low, high) => (low, high),
+            Self::Log(low, high) => (low.ln(), high.ln()),
+            Self::Choice(n) => (0.0, n as f64),
+        }
+    }
+
+    fn value(self, coordinate: f64) -> f64 {
+        match self {
+            Self::Linear(low, high) => coordinate.clamp(low, high),
+            Self::Log(low, high) => coordinate.exp().clamp(low, high),
+            Self::Choice(n) => coordinate.floor().clamp(0.0, n.saturating_sub(1) as f64),
+        }
+    }
+
+    fn coordinate(self, value: f64) -> f64 {
+        let (low, high) = self.range();
+        match self {
+            Self::Linear(..) => value.clamp(low, high),
+            Self::Log(from, _) => value.max(from).ln().clamp(low, high),
+            // The middle of a bin, so that rounding cannot move it to the next.
+            Self::Choice(_) => (value + 0.5).clamp(low, high),
+        }
+    }
+}
+
+/// One parameter that is searched.
+#[derive(Clone, Copy, Debug)]
+pub struct Dimension {
+    /// The parameter's name, as in the settings.
+    pub name: &'static str,
+    /// How it is walked.
+    pub walk: Walk,
+    get: fn(&ModelParams) -> f64,
+    set: fn(&mut ModelParams, f64),
+}
+
+/// Where these parameters lie in the space of a kind.
+pub fn point(kind: ModelKind, params: &ModelParams) -> Vec<f64> {
+    let place = |dimension: &Dimension| dimension.walk.coordinate((dimension.get)(params));
+    dimensions(kind).iter().map(place).collect()
+}
+
+/// `base` with the kind's parameters at a point.
+///
+/// # Panics
+///
+/// In debug builds, if the point has another number of coordinates than the space.
+#[must_use]
+pub fn place(kind: ModelKind, base: &ModelParams, point: &[f64]) -> ModelParams {
+    debug_assert_eq!(point.len(), dimensions(kind).len());
+    let mut params = *base;
+    for (dimension, &coordinate) in dimensions(kind).iter().zip(point) {
+        (dimension.set)(&mut params, dimension.walk.value(coordinate));
+    }
+    params
+}
+
+/// A parameter that is a number.
+macro_rules! number {
+    ($model:ident.$field:ident: $type:ty, $walk:expr) => {
+        Dimension {
+            name: stringify!($field),
+            walk: $walk,
+            get: |params| params.$model.$field as f64,
+            set: |params, value| params.$model.$field = value as $type,
+        }
+    };
+}
+
+/// A parameter that is a whole number.
+macro_rules! count {
+    ($model:ident.$field:ident, $walk:expr) => {
+        Dimension {
+            name: stringify!($field),
+            walk: $walk,
+            get: |params| params.$model.$field as f64,
+            set: |params, value| params.$model.$field = value.round() as usize,
+        }
+    };
+}
+
+/// A parameter that is one of a list.
+macro_rules! choice {
+    ($model:ident.$field:ident, $list:ident) => {
+        Dimension {
+            name: stringify!($field),
+            walk: Walk::Choice($list.len()),
+            get: |params| {
+                let place = $list.iter().position(|choice| *choice == params.$model.$field);
+                place.unwrap_or(0) as f64
+            },
+            set: |params, value| params.$model.$field = $list[value as usize],
+        }
+    };
+}
+
+/// Robertson and Zaragoza, "The probabilistic relevance framework", 2009, give 1.2 to 2 and .5 to .8.
+const WEIGHTINGS: [Weighting; 3] =
+    [Weighting::None, Weighting::TfIdf, Weighting::Bm25 { k1: 1.2, b: 0.75 }];
+
+const ITEM_KNN: &[Dimension] = &[
+    count!(item_knn.n_neighbors, Walk::Log(20.0, 1_000.0)),
+    number!(item_knn.shrinkage: f32, Walk::Log(0.1, 500.0)),
+    choice!(item_knn.weighting, WEIGHTINGS),
+];
+
+const USER_KNN: &[Dimension] = &[
+    count!(user_knn.n_neighbors, Walk::Log(20.0, 1_000.0)),
+    number!(user_knn.shrinkage: f32, Walk::Log(0.1, 500.0)),
+    choice!(user_knn.weighting, WEIGHTINGS),
+];
+
+const SVD: &[Dimension] = &[count!(svd.n_factors, Walk::Log(8.0, 256.0))];
+
+/// What is searched of a kind; nothing of popularity.
+pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
+    match kind {
+        ModelKind::Popularity => &[],
+        ModelKind::ItemKnn => ITEM_KNN,
+        ModelKind::UserKnn => USER_KNN,
+        ModelKind::Svd => SVD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_and_its_parameters_are_the_same_thing() {
+        for kind in ModelKind::ALL {
+            let base = ModelParams::default();
+            let middle: Vec<f64> = dimensions(kind)
+                .iter()
+                .map(|dimension| {
+                    let (low, high) = dimension.walk.range();
+                    low + 0.6 * (high - low)
+                })
+                .collect();
+            let params = place(kind, &base, &middle);
+            assert_eq!(place(kind, &base, &point(kind, &params)), params, "{}", kind.name());
+        }
+    }
+
+    #[test]
+    fn every_corner_of_every_space_is_allowed() {
+        for kind in ModelKind::ALL {
+            let dimensions = dimensions(kind);
+            for corner in 0..1_usize << dimensions.len() {
+                let side = |(at, dimension): (usize, &Dimension)| {
+                    let (low, high) = dimension.walk.range();
+                    if corner >> at & 1 == 1 { high } else { low }
+                };
+                let corner: Vec<f64> = dimensions.iter().enumerate().map(side).collect();
+                let params = place(kind, &ModelParams::default(), &corner);
+                params.check().unwrap_or_else(|error| panic!("{}: {error}", kind.name()));
+            }
+        }
+    }
+}

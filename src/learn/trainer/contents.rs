@@ -1,0 +1,83 @@
+//! From what was fitted to what is served, and back.
+
+use crate::{
+    domain::{ItemId, Sequence, Timestamp},
+    learn::{
+        dataset::{EventLog, UserIdx},
+        pipeline::{Fitted, Report},
+    },
+    live::Live,
+    snapshot::{Contents, Snapshot},
+};
+use rustc_hash::FxHashMap;
+
+/// Each item's first category as a number, by position.
+pub(super) fn categories(items: &[ItemId], live: &Live) -> Vec<Option<u32>> {
+    let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
+    let mut number_of = |item: &ItemId| {
+        let entry = live.catalogue.get(item)?;
+        let name = entry.item.fields.categories.first()?;
+        let next = numbers.len() as u32;
+        Some(*numbers.entry(name.clone()).or_insert(next))
+    };
+    items.iter().map(&mut number_of).collect()
+}
+
+/// For each item of the log, its position in the served snapshot, so that a fit can set out from there.
+pub(super) fn item_positions(items: &[ItemId], served: &Snapshot) -> Vec<Option<u32>> {
+    items.iter().map(|item| served.item_position(item)).collect()
+}
+
+/// Why the new snapshot must not be served, if so: its lift over popularity on held-out shoppers is
+/// below the served one's by more than the tolerance and what chance explains (two standard errors).
+///
+/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too.
+pub(super) fn is_worse(served: &Snapshot, report: &Report, tolerance: f64) -> Option<String> {
+    let before: serde_json::Value = serde_json::from_str(&served.report).ok()?;
+    let (lift, served_lift) = (report.lift?, before.get("lift")?.as_f64()?);
+    let floor = served_lift * (1.0 - tolerance) - 2.0 * report.lift_standard_error.unwrap_or(0.0);
+    (lift < floor).then(|| {
+        format!("NDCG@10 is {lift:.3} times popularity's, the served snapshot's was {served_lift:.3} times; below the tolerance")
+    })
+}
+
+pub(super) fn contents(
+    log: &EventLog,
+    fitted: Fitted,
+    version: u64,
+    (trained_at, as_of): (Timestamp, Timestamp),
+    watermark: Sequence,
+) -> Contents {
+    let n = log.shoppers().len() as u32;
+    let mut history_starts = vec![0];
+    let mut history = Vec::with_capacity(fitted.matrix.n_interactions());
+    let mut purchase_starts = vec![0];
+    let mut purchases = Vec::with_capacity(fitted.purchases.len());
+    let mut bought = fitted.purchases.iter().peekable();
+    for user in (0..n).map(UserIdx) {
+        history.extend(fitted.matrix.row_cells(user));
+        history_starts.push(history.len() as u32);
+        while let Some(&(_, item, at)) = bought.next_if(|purchase| purchase.0 == user) {
+            purchases.push((item, at));
+        }
+        purchase_starts.push(purchases.len() as u32);
+    }
+    Contents {
+        version,
+        trained_at,
+        as_of,
+        trading_days: fitted.trading_days,
+        watermark,
+        items: log.items().to_vec(),
+        shoppers: log.shoppers().to_vec(),
+        history_starts,
+        history,
+        purchase_starts,
+        purchases,
+        models: fitted.models,
+        blend: fitted.blend,
+        popular: fitted.popular,
+        demand: fitted.demand,
+        report: serde_json::to_string(&fitted.report).unwrap_or_default(),
+    }
+}
