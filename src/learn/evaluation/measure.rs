@@ -1,13 +1,9 @@
 //! Asking a model about shoppers whose later purchases it has not seen.
 
-use super::metrics::{hit_rate_at_k, ndcg_at_k, precision_at_k, recall_at_k};
-use crate::learn::dataset::{ItemIdx, UserIdx};
-use crate::learn::recommenders::{Query, Recommender, top_n::top_n};
-use rayon::prelude::*;
+use super::{ListMetric, ListProtocol, measure_lists};
+use crate::learn::dataset::UserIdx;
+use crate::learn::recommenders::{Query, Recommender};
 use serde::{Deserialize, Serialize};
-
-/// Cases that share one pair of score buffers.
-const BLOCK: usize = 32;
 
 /// One shopper: what a model may know, and what it should find.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +44,8 @@ pub struct Metrics {
     pub ndcg_standard_error: f64,
 }
 
-/// Ranks all items for every case, in parallel, the same at any thread count.
+/// Ranks all items for every case, in parallel, the same at any thread count; for more than these few
+/// numbers see [`measure_lists`].
 ///
 /// `scorer` fills the first buffer `(n_items)` and may use the second, like
 /// [`Blend::score_items`](crate::learn::recommenders::Blend::score_items); a case for which it says
@@ -59,68 +56,24 @@ pub fn evaluate(
     k: usize,
     n_items: usize,
 ) -> Metrics {
-    let lists: Vec<_> =
-        cases.par_chunks(BLOCK).map(|block| rank_block(&scorer, block, k, n_items)).collect();
-    summarise(lists.iter().flatten().map(|(ranked, case)| (&ranked[..], *case)), k, n_items)
-}
-
-/// The first `k` and the relevant items of each case that counts.
-fn rank_block<'a>(
-    scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool,
-    block: &'a [HeldOutCase],
-    k: usize,
-    n_items: usize,
-) -> Vec<(Vec<u32>, &'a [u32])> {
-    let mut scores = vec![0.0; n_items];
-    let mut scratch = vec![0.0; n_items];
-    let counted = block.iter().filter(|case| !case.relevant.is_empty());
-    let rank = |case: &'a HeldOutCase| {
-        let spoken = scorer(case.query(), &mut scores, &mut scratch);
-        let admitted = |item: ItemIdx| case.excluded.binary_search(&item.0).is_err();
-        let best = if spoken { top_n(&scores, k, admitted) } else { Vec::new() };
-        (best.into_iter().map(|(item, _)| item.0).collect(), &case.relevant[..])
-    };
-    counted.map(rank).collect()
+    let report = measure_lists(scorer, cases, n_items, &ListProtocol::accuracy(&[k]));
+    let estimate = |metric| report.estimate(metric, k).unwrap_or_default();
+    let ndcg = estimate(ListMetric::Ndcg);
+    let [coverage, ..] = report.spread(k).unwrap_or_default();
+    Metrics {
+        ndcg: ndcg.mean,
+        recall: estimate(ListMetric::Recall).mean,
+        precision: estimate(ListMetric::Precision).mean,
+        hit_rate: estimate(ListMetric::HitRate).mean,
+        coverage,
+        n_users: report.n_users(),
+        ndcg_standard_error: ndcg.standard_error,
+    }
 }
 
 /// [`evaluate`] for one model.
 pub fn evaluate_model(model: &dyn Recommender, cases: &[HeldOutCase], k: usize) -> Metrics {
     evaluate(|query, scores, _| model.score_items(query, scores), cases, k, model.n_items())
-}
-
-fn summarise<'a>(
-    lists: impl Iterator<Item = (&'a [u32], &'a [u32])>,
-    k: usize,
-    n_items: usize,
-) -> Metrics {
-    let mut sums = Metrics::default();
-    let mut squares = 0.0;
-    let mut recommended = vec![false; n_items];
-    for (ranked, relevant) in lists {
-        let ndcg = ndcg_at_k(ranked, relevant, k);
-        sums.n_users += 1;
-        sums.ndcg += ndcg;
-        squares += ndcg * ndcg;
-        sums.recall += recall_at_k(ranked, relevant, k);
-        sums.precision += precision_at_k(ranked, relevant, k);
-        sums.hit_rate += hit_rate_at_k(ranked, relevant, k);
-        for &item in ranked {
-            recommended[item as usize] = true;
-        }
-    }
-    let n = sums.n_users.max(1) as f64;
-    let mean = sums.ndcg / n;
-    let variance = (squares - n * mean * mean).max(0.0) / (n - 1.0).max(1.0);
-    let n_recommended = recommended.iter().filter(|&&was| was).count();
-    Metrics {
-        ndcg: mean,
-        recall: sums.recall / n,
-        precision: sums.precision / n,
-        hit_rate: sums.hit_rate / n,
-        coverage: n_recommended as f64 / n_items.max(1) as f64,
-        n_users: sums.n_users,
-        ndcg_standard_error: (variance / n).sqrt(),
-    }
 }
 
 #[cfg(test)]
