@@ -117,7 +117,7 @@ impl App {
             metrics: metrics.clone(),
         };
         let (trainer, requests): (Trainer, TrainRequests) =
-            Trainer::new(parts, trainer_params(&config, &weighting));
+            Trainer::new(parts, trainer_params(&config));
         let state = ApiState::from(ApiParts {
             currency: config.currency(),
             price_policy: Arc::new(price_policy(&config)),
@@ -184,7 +184,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(std::net::SocketAddr)) -> 
 }
 
 /// Threads of their own for training, at the lowest priority, so that answering comes first.
-fn training_pool(config: &Config) -> anyhow::Result<rayon::ThreadPool> {
+pub(crate) fn training_pool(config: &Config) -> anyhow::Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.training_threads())
         .thread_name(|n| format!("training-{n}"))
@@ -232,7 +232,7 @@ fn price_policy(config: &Config) -> PricePolicy {
     }
 }
 
-fn trainer_params(config: &Config, weighting: &Weighting) -> TrainerParams {
+fn trainer_params(config: &Config) -> TrainerParams {
     let (training, search) = (&config.training, &config.search);
     TrainerParams {
         period: training.enabled.then(|| Duration::from_secs(training.period_seconds)),
@@ -242,7 +242,7 @@ fn trainer_params(config: &Config, weighting: &Weighting) -> TrainerParams {
         events_per_shopper_max: training.events_per_shopper_max,
         tolerance: training.tolerance,
         keep_versions: training.keep_versions,
-        pipeline: pipeline_params(config, weighting),
+        pipeline: pipeline_params(config),
         search: search.enabled.then_some(SearchParams {
             trials_max: search.trials_max,
             budget_seconds: search.budget_seconds,
@@ -253,10 +253,11 @@ fn trainer_params(config: &Config, weighting: &Weighting) -> TrainerParams {
     }
 }
 
-fn pipeline_params(config: &Config, weighting: &Weighting) -> PipelineParams {
+/// What a training run does, by the settings.
+pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
     let training = &config.training;
     PipelineParams {
-        weighting: weighting.clone(),
+        weighting: weighting(config),
         popularity_half_life_days: training.popularity_half_life_days,
         kinds: config.models.enabled.clone(),
         models: config.models.params(),

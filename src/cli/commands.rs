@@ -57,19 +57,19 @@ pub(super) async fn train(config: Config, search: bool, is_json: bool) -> anyhow
 }
 
 /// The measured models as a table; empty if nothing was measured.
-fn report_lines(report: &serde_json::Value) -> Vec<String> {
+pub(super) fn report_lines(report: &serde_json::Value) -> Vec<String> {
     let models = report["models"].as_array().map_or(&[][..], Vec::as_slice);
     let mut lines = Vec::new();
     if !models.is_empty() {
         lines.push(format!(
-            "{:<12} {:>8} {:>8} {:>9} {:>9} {:>7} {:>7}",
-            "model", "NDCG@10", "±", "recall@10", "coverage", "weight", "fit s"
+            "{:<12} {:>8} {:>8} {:>9} {:>9} {:>7} {:>7} {:>7}  {}",
+            "model", "NDCG@10", "±", "recall@10", "coverage", "weight", "fit s", "MiB", "verdict"
         ));
     }
     let number = |model: &serde_json::Value, key: &str| model[key].as_f64().unwrap_or_default();
     lines.extend(models.iter().map(|model| {
         format!(
-            "{:<12} {:>8.4} {:>8.4} {:>9.4} {:>9.3} {:>7.2} {:>7.2}",
+            "{:<12} {:>8.4} {:>8.4} {:>9.4} {:>9.3} {:>7.2} {:>7.2} {:>7.1}  {}",
             model["model"].as_str().unwrap_or_default(),
             number(model, "ndcg"),
             number(model, "ndcg_standard_error"),
@@ -77,6 +77,8 @@ fn report_lines(report: &serde_json::Value) -> Vec<String> {
             number(model, "coverage"),
             number(model, "weight"),
             number(model, "fit_seconds"),
+            number(model, "bytes") / f64::from(1 << 20),
+            model["verdict"].as_str().unwrap_or_default(),
         )
     }));
     lines

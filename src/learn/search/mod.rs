@@ -10,9 +10,11 @@
 //! goes on as if it had not been, and one that ends by its number of trials gives the same answer
 //! every time; one that ends by time says so.
 //!
-//! Start with [`advance`]. [`space`] says what is varied; [`state`] is what a search remembers. Memory:
+//! Start with [`advance`]. [`space`] says what is varied; [`state`] is what a search remembers; [`lists`] searches
+//! on interactions without times. Memory:
 //! one fitted model at a time. Not here: how a candidate is measured.
 
+pub mod lists;
 pub mod space;
 pub mod state;
 
