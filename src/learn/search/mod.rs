@@ -43,7 +43,7 @@ pub struct Limits {
     pub trials_max: usize,
     /// Seconds for the whole search.
     pub seconds_max: f64,
-    /// Seconds for this call.
+    /// Seconds for this call, which tries one candidate at least.
     pub call_seconds_max: f64,
     /// Start of the random numbers.
     pub seed: u64,
@@ -62,7 +62,7 @@ pub fn advance(
     mut on_trial: impl FnMut(&SearchState),
 ) -> Result<(), FitError> {
     let begun = Instant::now();
-    let before = state.seconds;
+    let (before, n_before) = (state.seconds, state.trials.len());
     while state.ended.is_none() {
         let spent = begun.elapsed().as_secs_f64();
         state.seconds = before + spent;
@@ -81,7 +81,8 @@ pub fn advance(
             state.ended = Some(format!("its time was up after {n} trials"));
             break;
         }
-        if spent > 0.0 && spent + cost > limits.call_seconds_max {
+        // One at least, or a search with little time at a time would never end.
+        if state.trials.len() > n_before && spent + cost > limits.call_seconds_max {
             break;
         }
         let point = next_point(state, kind, limits.seed);

@@ -333,7 +333,9 @@ impl Trainer {
             Some(seconds) => self.search(seconds, read_to, stop).await?,
             None => false,
         };
-        let is_needed = erased || found || served.version == 0;
+        // Whoever asked for a search wants to read of it, whatever it found.
+        let is_read = occasion == Occasion::AskedToSearch && searches.is_some();
+        let is_needed = erased || found || is_read || served.version == 0;
         if is_served_whole && !is_needed {
             return skipped("nothing changed since the served snapshot".into());
         }

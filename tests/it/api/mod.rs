@@ -9,4 +9,5 @@ mod people;
 mod prices;
 mod problems;
 mod recommendations;
+mod search;
 mod snapshots;

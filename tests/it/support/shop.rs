@@ -148,8 +148,14 @@ impl Shop {
 
     /// Another process on the same database, folder and clock.
     pub(crate) async fn beside(&self) -> Self {
-        let (config, folder, clock) =
-            (self.config.clone(), self.folder.clone(), self.clock.clone());
+        self.beside_with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn beside_with(&self, set: impl FnOnce(&mut Config)) -> Self {
+        let mut config = (*self.config).clone();
+        set(&mut config);
+        let (config, folder, clock) = (Arc::new(config), self.folder.clone(), self.clock.clone());
         let mut other = Self::assemble(config, folder, clock, self.cluster.clone()).await;
         other.start_committer();
         other
