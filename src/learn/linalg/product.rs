@@ -14,106 +14,97 @@ const RUN: usize = 4_096;
 /// are looked through.
 const SPARSE_PART: usize = 8;
 
-/// The product `left (n, m) · right (m, n_columns)`.
-#[derive(Clone, Copy, Debug)]
-pub struct Product<'a> {
-    left: &'a Csr,
-    right: &'a Csr,
-    n_columns: usize,
-}
-
-/// Room for the sums of one row; all 0 between two rows.
+/// Room for the sums of one row of a product; all 0 between two rows.
 #[derive(Clone, Debug)]
 pub struct RowSums {
     sums: Vec<f32>,
     long_sums: Vec<f64>,
 }
 
+/// A row of the left matrix: positions of rows of the right one, and weights.
+type Combination<'a> = (&'a [u32], &'a [f32]);
+
 impl RowSums {
     /// Room for rows of `n_columns`.
     pub fn new(n_columns: usize) -> Self {
         Self { sums: vec![0.0; n_columns], long_sums: Vec::new() }
     }
-}
 
-impl<'a> Product<'a> {
-    /// The product of `left` and `right`, whose columns lie below `n_columns`.
+    /// Overwrites `cells` with a row of the product, columns rising; cells that come to 0 are left out.
     ///
     /// # Panics
     ///
-    /// In debug builds, if `left` names a row that `right` does not have.
-    pub fn new(left: &'a Csr, right: &'a Csr, n_columns: usize) -> Self {
-        let fits = |row: usize| left.row(row).0.iter().all(|&k| (k as usize) < right.n_rows());
-        debug_assert!((0..left.n_rows()).all(fits), "the inner sizes of a product agree");
-        Self { left, right, n_columns }
-    }
-
-    /// Additions that a row takes.
-    pub fn cost(&self, row: usize) -> usize {
-        self.left.row(row).0.iter().map(|&k| self.right.row(k as usize).0.len()).sum()
-    }
-
-    /// Overwrites `cells` with the cells of a row, columns rising; those that come to 0 are left out.
-    pub fn collect_row(&self, row: usize, room: &mut RowSums, cells: &mut Vec<(u32, f32)>) {
+    /// If `right` lacks a row that the combination names, or has columns that there is no room for.
+    pub fn collect(
+        &mut self,
+        combination: Combination<'_>,
+        right: &Csr,
+        cells: &mut Vec<(u32, f32)>,
+    ) {
         cells.clear();
-        self.add_cells(self.left.row(row), self.n_columns, room);
-        let is_long = self.left.row(row).0.len() > RUN;
-        if is_long || self.cost(row) > self.n_columns / SPARSE_PART {
-            for (column, sum) in (0..).zip(&mut room.sums) {
+        self.add(combination, right, self.sums.len());
+        let rows = || combination.0.iter().map(|&k| right.row(k as usize).0);
+        let n_additions: usize = rows().map(<[u32]>::len).sum();
+        if combination.0.len() > RUN || n_additions > self.sums.len() / SPARSE_PART {
+            for (column, sum) in (0..).zip(&mut self.sums) {
                 if *sum != 0.0 {
                     cells.push((column, *sum));
                     *sum = 0.0;
                 }
             }
         } else {
-            for &k in self.left.row(row).0 {
-                for &column in self.right.row(k as usize).0 {
-                    let sum = std::mem::take(&mut room.sums[column as usize]);
-                    if sum != 0.0 {
-                        cells.push((column, sum));
-                    }
+            for &column in rows().flatten() {
+                let sum = std::mem::take(&mut self.sums[column as usize]);
+                if sum != 0.0 {
+                    cells.push((column, sum));
                 }
             }
             cells.sort_unstable_by_key(|cell| cell.0);
         }
     }
 
-    /// Overwrites the start of a row, `start.len()` columns of it; `right` must have rising columns.
-    pub fn fill_start(&self, row: usize, room: &mut RowSums, start: &mut [f32]) {
-        self.add_cells(self.left.row(row), start.len(), room);
-        start.copy_from_slice(&room.sums[..start.len()]);
-        room.sums[..start.len()].fill(0.0);
+    /// Overwrites `start` with the first columns of a row of the product; the columns of `right` rise.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::collect`].
+    pub fn fill_start(&mut self, combination: Combination<'_>, right: &Csr, start: &mut [f32]) {
+        self.add(combination, right, start.len());
+        let sums = &mut self.sums[..start.len()];
+        start.copy_from_slice(sums);
+        sums.fill(0.0);
     }
 
-    /// Adds the rows of `right` up to column `end`.
-    fn add_cells(&self, (inner, weights): (&[u32], &[f32]), end: usize, room: &mut RowSums) {
-        let RowSums { sums, long_sums } = room;
-        if inner.len() <= RUN {
-            return self.add_run(inner, weights, end, sums);
+    /// Adds rows of `right` up to column `end`.
+    fn add(&mut self, (rows, weights): Combination<'_>, right: &Csr, end: usize) {
+        if rows.len() <= RUN {
+            return self.add_run((rows, weights), right, end);
         }
+        let mut long_sums = std::mem::take(&mut self.long_sums);
         long_sums.clear();
         long_sums.resize(end, 0.0);
-        for (inner, weights) in inner.chunks(RUN).zip(weights.chunks(RUN)) {
-            self.add_run(inner, weights, end, sums);
-            for (long, sum) in long_sums.iter_mut().zip(&mut sums[..end]) {
+        for run in rows.chunks(RUN).zip(weights.chunks(RUN)) {
+            self.add_run(run, right, end);
+            for (long, sum) in long_sums.iter_mut().zip(&mut self.sums) {
                 *long += f64::from(std::mem::take(sum));
             }
         }
-        for (long, sum) in long_sums.iter().zip(sums) {
+        for (sum, long) in self.sums.iter_mut().zip(&long_sums) {
             *sum = *long as f32;
         }
+        self.long_sums = long_sums;
     }
 
-    fn add_run(&self, inner: &[u32], weights: &[f32], end: usize, sums: &mut [f32]) {
-        for (&k, &weight) in inner.iter().zip(weights) {
-            let (columns, values) = self.right.row(k as usize);
-            let n = if end < self.n_columns {
+    fn add_run(&mut self, (rows, weights): Combination<'_>, right: &Csr, end: usize) {
+        for (&row, &weight) in rows.iter().zip(weights) {
+            let (columns, values) = right.row(row as usize);
+            let n = if end < self.sums.len() {
                 columns.partition_point(|&column| (column as usize) < end)
             } else {
                 columns.len()
             };
             for (&column, value) in columns[..n].iter().zip(values) {
-                sums[column as usize] += weight * value;
+                self.sums[column as usize] += weight * value;
             }
         }
     }
@@ -127,31 +118,31 @@ mod tests {
     fn a_row_is_the_sum_of_the_rows_it_names() {
         let left = Csr::from_rows([vec![(0, 2.0), (1, 1.0)], vec![], vec![(1, 3.0)]]);
         let right = Csr::from_rows([vec![(0, 1.0), (2, 5.0)], vec![(1, 4.0), (2, -10.0)]]);
-        // Of 3 columns a row is looked through, of 90 it is gathered cell by cell.
+        // Of 3 columns all are looked through, of 90 they are gathered cell by cell.
         for n_columns in [3, 90] {
-            let product = Product::new(&left, &right, n_columns);
             let (mut room, mut cells) = (RowSums::new(n_columns), vec![(7, 7.0)]);
-            product.collect_row(0, &mut room, &mut cells);
+            room.collect(left.row(0), &right, &mut cells);
             assert_eq!(cells, [(0, 2.0), (1, 4.0)], "column 2 comes to 0");
-            product.collect_row(2, &mut room, &mut cells);
+            room.collect(left.row(2), &right, &mut cells);
             assert_eq!(cells, [(1, 12.0), (2, -30.0)], "nothing is left of the row before");
-            product.collect_row(1, &mut room, &mut cells);
+            room.collect(left.row(1), &right, &mut cells);
             assert!(cells.is_empty());
             let mut start = [9.0; 2];
-            product.fill_start(0, &mut room, &mut start);
+            room.fill_start(left.row(0), &right, &mut start);
             assert_eq!(start, [2.0, 4.0]);
+            room.collect(left.row(1), &right, &mut cells);
+            assert!(cells.is_empty(), "what lies beyond the start was not added");
         }
-        assert_eq!(Product::new(&left, &right, 3).cost(0), 4);
     }
 
     #[test]
     fn long_sums_keep_their_digits() {
         let n = 40_000;
-        let left = Csr::from_rows([(0..n).map(|k| (k, 0.1)).collect::<Vec<_>>()]);
+        let rows: Vec<u32> = (0..n).collect();
+        let weights = vec![0.1; rows.len()];
         let right = Csr::from_rows((0..n).map(|_| [(0, 1.0), (1, 0.7)]));
         let mut cells = Vec::new();
-        let product = Product::new(&left, &right, 1_000);
-        product.collect_row(0, &mut RowSums::new(1_000), &mut cells);
+        RowSums::new(1_000).collect((&rows, &weights), &right, &mut cells);
         let exact = f64::from(n) * f64::from(0.1_f32);
         // A running sum in f32 is off by 1e-4 and more; runs of 4,096 by some 1e-5.
         assert!((f64::from(cells[0].1) / exact - 1.0).abs() < 3e-5, "{} not {exact}", cells[0].1);

@@ -3,7 +3,7 @@
 use super::{EaseParams, FitError, Stop, keep_heaviest};
 use crate::learn::linalg::{
     Csr,
-    product::{Product, RowSums},
+    product::RowSums,
     spd,
 };
 use rayon::prelude::*;
@@ -20,14 +20,13 @@ pub(super) fn solve(
 ) -> Result<Csr, FitError> {
     let n = columns.n_rows();
     let mut a = vec![0.0_f32; n * n];
-    let gram = Product::new(columns, rows, n);
-    a.par_chunks_mut(BLOCK * n).enumerate().try_for_each(|(block, rows)| {
+    a.par_chunks_mut(BLOCK * n).enumerate().try_for_each(|(block, part)| {
         if stop() {
             return Err(FitError::Stopped);
         }
         let mut room = RowSums::new(n);
-        for (i, row) in (block * BLOCK..).zip(rows.chunks_exact_mut(n)) {
-            gram.fill_start(i, &mut room, &mut row[..=i]);
+        for (i, row) in (block * BLOCK..).zip(part.chunks_exact_mut(n)) {
+            room.fill_start(columns.row(i), rows, &mut row[..=i]);
             row[i] += params.ridge(row[i]);
         }
         Ok(())

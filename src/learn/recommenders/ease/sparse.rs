@@ -12,7 +12,7 @@
 use super::{EaseParams, FitError, Stop, keep_heaviest};
 use crate::learn::linalg::{
     Csr,
-    product::{Product, RowSums},
+    product::RowSums,
     spd::Solver,
 };
 use rayon::prelude::*;
@@ -26,7 +26,8 @@ const NOWHERE: u32 = u32::MAX;
 
 /// What the items have in common.
 struct Gram<'a> {
-    product: Product<'a>,
+    columns: &'a Csr,
+    rows: &'a Csr,
     diagonal: Vec<f32>,
     /// Place of each item in the head, or [`NOWHERE`].
     places: Vec<u32>,
@@ -92,7 +93,6 @@ impl<'a> Gram<'a> {
         stop: Stop<'_>,
     ) -> Result<Self, FitError> {
         let n = columns.n_rows();
-        let product = Product::new(columns, rows, n);
         let square = |i: usize| columns.row(i).1.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
         let diagonal = (0..n).map(|i| square(i) as f32).collect();
         let mut by_popularity: Vec<usize> = (0..n).collect();
@@ -111,7 +111,7 @@ impl<'a> Gram<'a> {
             }
             let (mut sums, mut cells) = (RowSums::new(n), Vec::new());
             for (row, &item) in table.chunks_exact_mut(n_head).zip(items) {
-                product.collect_row(item, &mut sums, &mut cells);
+                sums.collect(columns.row(item), rows, &mut cells);
                 for &(other, sum) in &cells {
                     if let Some(x) = row.get_mut(places[other as usize] as usize) {
                         *x = sum;
@@ -120,7 +120,7 @@ impl<'a> Gram<'a> {
             }
             Ok(())
         })?;
-        Ok(Self { product, diagonal, places, head, n_head })
+        Ok(Self { columns, rows, diagonal, places, head, n_head })
     }
 
     /// The weights with which the candidates of `target` add to its score.
@@ -131,7 +131,7 @@ impl<'a> Gram<'a> {
         room: &mut Room,
     ) -> Result<Vec<(u32, f32)>, FitError> {
         let mut candidates = Vec::new();
-        self.product.collect_row(target, &mut room.sums, &mut candidates);
+        room.sums.collect(self.columns.row(target), self.rows, &mut candidates);
         candidates.retain(|candidate| candidate.0 as usize != target);
         // For one target, cosine orders like this.
         let nearness = |&(j, sum): &(u32, f32)| sum.abs() / self.diagonal[j as usize].sqrt();
@@ -181,7 +181,7 @@ impl<'a> Gram<'a> {
                     *x = common[self.places[other as usize] as usize];
                 }
             } else {
-                self.product.collect_row(item as usize, sums, cells);
+                sums.collect(self.columns.row(item as usize), self.rows, cells);
                 for &(other, sum) in &*cells {
                     if let Some(x) = row.get_mut(places[other as usize] as usize) {
                         *x = sum;
