@@ -8,6 +8,8 @@
 pub mod csr;
 pub mod dense;
 pub mod kernels;
+pub mod product;
+pub mod spd;
 
 pub use csr::Csr;
 pub use kernels::dot;

@@ -10,14 +10,15 @@
 //! `row_max`, and never holds an `n_items²` table.
 
 use super::similarity::{
-    CommonCosine, Correlation, Dot, Overlap, Overlaps, Preparation, Similarity, Weighting,
+    CommonCosine, Correlation, Overlap, Overlaps, Preparation, Similarity, Weighting,
     keep_most_similar, norm, scattered,
 };
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
-use crate::learn::linalg::Csr;
+use crate::learn::linalg::{Csr, product::RowSums};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Items whose neighbours are sought by one task, between two looks at `stop`.
 const BLOCK: usize = 128;
@@ -39,6 +40,9 @@ pub struct ItemKnnParams {
     /// Most items of one user that are compared with each other, 2 to 100,000; of more (a reseller, a
     /// crawler), a part that differs from user to user.
     pub row_max: usize,
+    /// Whether each list is scaled so that its similarities, without their signs, come to 1: items with many
+    /// near neighbours then have no more to say than others.
+    pub normalize: bool,
     /// Whether expected ratings are built from deviations from the items' means.
     pub centred_ratings: bool,
 }
@@ -52,6 +56,7 @@ impl Default for ItemKnnParams {
             n_neighbors: 100,
             min_similarity: 0.0,
             row_max: 2_000,
+            normalize: false,
             centred_ratings: true,
         }
     }
@@ -60,6 +65,7 @@ impl Default for ItemKnnParams {
 impl ItemKnnParams {
     /// Refuses parameters out of range.
     pub fn check(&self) -> Result<(), FitError> {
+        self.similarity.check()?;
         self.weighting.check()?;
         let shrinkage = self.shrinkage;
         let fits = shrinkage.is_finite() && 0.0 <= shrinkage;
@@ -103,14 +109,13 @@ pub fn fit(
     let order = |user, item, _| scattered(item ^ scattered(user));
     let rows = columns.transposed(n_users).capped(params.row_max, order);
     let columns = rows.transposed(matrix.n_items());
+    let (own, other) = params.similarity.norm_powers();
+    let powers = |power| norms.iter().map(|norm| norm.powf(power)).collect::<Vec<_>>();
+    let lists = Lists { columns: &columns, rows: &rows, own: &powers(own), other: &powers(other), params };
     let neighbours = match params.similarity {
-        Similarity::Cosine => find_neighbours::<Dot>(&columns, &rows, &norms, params, stop),
-        Similarity::AdjustedCosine => {
-            find_neighbours::<CommonCosine>(&columns, &rows, &norms, params, stop)
-        }
-        Similarity::Pearson => {
-            find_neighbours::<Correlation>(&columns, &rows, &norms, params, stop)
-        }
+        Similarity::Cosine | Similarity::AsymmetricCosine { .. } => lists.find(Lists::products, stop),
+        Similarity::AdjustedCosine => lists.find(Lists::overlaps::<CommonCosine>, stop),
+        Similarity::Pearson => lists.find(Lists::overlaps::<Correlation>, stop),
     }?;
     let mean = |item| {
         let values = matrix.column(item).1;
@@ -125,42 +130,90 @@ pub fn fit(
     Ok(ItemKnn { neighbours, mean_ratings, centred_ratings: params.centred_ratings })
 }
 
-/// For `columns (n_items, n_users)`, `rows`, the same by user, and `norms (n_items)`, the lists
-/// `(n_items, ≤ n_neighbors)`.
-fn find_neighbours<O: Overlap>(
-    columns: &Csr,
-    rows: &Csr,
-    norms: &[f64],
-    params: &ItemKnnParams,
-    stop: Stop<'_>,
-) -> Result<Csr, FitError> {
-    let n_items = columns.n_rows();
-    let shrinkage = f64::from(params.shrinkage);
-    let block_of = |block: usize| {
-        if stop() {
-            return Err(FitError::Stopped);
+/// What the lists `(n_items, ≤ n_neighbors)` are made from.
+struct Lists<'a> {
+    /// `(n_items, n_users)`, prepared.
+    columns: &'a Csr,
+    /// The same by user.
+    rows: &'a Csr,
+    /// What an item's length counts for when it is asked with, and when it is found.
+    own: &'a [f64],
+    other: &'a [f64],
+    params: &'a ItemKnnParams,
+}
+
+impl Lists<'_> {
+    /// All lists; `of_block` hands each item of a range, and all that may be near it, to its last argument.
+    fn find(
+        &self,
+        of_block: impl Fn(&Self, Range<usize>, &mut dyn FnMut(&mut Vec<(u32, f32)>)) + Sync,
+        stop: Stop<'_>,
+    ) -> Result<Csr, FitError> {
+        let n_items = self.columns.n_rows();
+        let blocks: Result<Vec<_>, FitError> = (0..n_items.div_ceil(BLOCK))
+            .into_par_iter()
+            .map(|block| {
+                if stop() {
+                    return Err(FitError::Stopped);
+                }
+                let mut lists = Vec::with_capacity(BLOCK);
+                let items = block * BLOCK..n_items.min((block + 1) * BLOCK);
+                of_block(self, items, &mut |candidates| lists.push(self.cut(candidates)));
+                Ok(lists)
+            })
+            .collect();
+        Ok(Csr::from_rows(blocks?.into_iter().flatten()))
+    }
+
+    /// The most similar of the candidates, rising.
+    fn cut(&self, candidates: &mut Vec<(u32, f32)>) -> Vec<(u32, f32)> {
+        let least = self.params.min_similarity;
+        candidates.retain(|&(_, similarity)| least <= similarity && similarity != 0.0);
+        keep_most_similar(candidates, self.params.n_neighbors);
+        candidates.sort_unstable_by_key(|neighbour| neighbour.0);
+        let sum: f64 = candidates.iter().map(|neighbour| f64::from(neighbour.1.abs())).sum();
+        let factor = if self.params.normalize { (1.0 / sum) as f32 } else { 1.0 };
+        candidates.iter().map(|&(item, similarity)| (item, similarity * factor)).collect()
+    }
+
+    /// Similarities that follow from the product of two vectors, for a range of items.
+    fn products(&self, items: Range<usize>, each: &mut dyn FnMut(&mut Vec<(u32, f32)>)) {
+        let mut room = RowSums::new(self.columns.n_rows());
+        let mut cells = Vec::new();
+        let shrinkage = self.params.shrinkage;
+        for item in items {
+            room.collect(self.columns.row(item), self.rows, &mut cells);
+            let own = self.own[item];
+            cells.retain_mut(|(other, product)| {
+                let norms = (own * self.other[*other as usize]) as f32 + shrinkage;
+                *product = if norms > 0.0 { *product / norms } else { 0.0 };
+                *other as usize != item
+            });
+            each(&mut cells);
         }
-        let mut overlaps = Overlaps::<O>::new(n_items);
-        let lists = (block * BLOCK..n_items.min((block + 1) * BLOCK)).map(|item| {
-            let mut list = Vec::new();
-            overlaps.meet(columns.cells(item), rows);
+    }
+
+    /// Similarities that need more of what two vectors share, for a range of items.
+    fn overlaps<O: Overlap>(
+        &self,
+        items: Range<usize>,
+        each: &mut dyn FnMut(&mut Vec<(u32, f32)>),
+    ) {
+        let mut overlaps = Overlaps::<O>::new(self.columns.n_rows());
+        let mut candidates = Vec::new();
+        let shrinkage = f64::from(self.params.shrinkage);
+        for item in items {
+            candidates.clear();
+            overlaps.meet(self.columns.cells(item), self.rows);
             overlaps.drain(|other, sums| {
-                let norms = norms[item] * norms[other as usize];
-                let similarity = sums.similarity(norms, shrinkage) as f32;
-                let fits = params.min_similarity <= similarity && similarity != 0.0;
-                if other as usize != item && fits {
-                    list.push((other, similarity));
+                let norms = self.own[item] * self.other[other as usize];
+                if other as usize != item {
+                    candidates.push((other, sums.similarity(norms, shrinkage) as f32));
                 }
             });
-            keep_most_similar(&mut list, params.n_neighbors);
-            list.sort_unstable_by_key(|neighbour| neighbour.0);
-            list
-        });
-        Ok(lists.collect::<Vec<_>>())
-    };
-    let blocks: Result<Vec<_>, FitError> =
-        (0..n_items.div_ceil(BLOCK)).into_par_iter().map(block_of).collect();
-    Ok(Csr::from_rows(blocks?.into_iter().flatten()))
+            each(&mut candidates);
+        }
+    }
 }
 
 impl ItemKnn {

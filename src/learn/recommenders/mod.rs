@@ -16,6 +16,7 @@
 //! after the fit, or clicked a second ago, is answered by the same code as everybody else.
 
 pub mod blend;
+pub mod ease;
 pub mod item_knn;
 pub mod kind;
 pub mod popularity;
@@ -25,6 +26,7 @@ pub mod top_n;
 pub mod user_knn;
 
 pub use blend::Blend;
+pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use popularity::{Popularity, PopularityParams};

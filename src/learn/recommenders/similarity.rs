@@ -5,18 +5,27 @@
 //! section 3.1 (cosine, Pearson correlation, adjusted cosine); Robertson and Zaragoza, "The
 //! probabilistic relevance framework: BM25 and beyond", 2009, equation 3.15. Shrinkage: Bell and
 //! Koren, "Scalable collaborative filtering with jointly derived neighborhood interpolation weights",
-//! ICDM 2007, section 2.2.
+//! ICDM 2007, section 2.2. Asymmetric cosine: Aiolli, "Efficient top-N recommendation for very large scale binary
+//! rated datasets", RecSys 2013, section 3.2, whose `α` and `1 − α` are two free exponents here.
 
 use super::FitError;
 use crate::learn::linalg::Csr;
 use serde::{Deserialize, Serialize};
 
 /// The formula of likeness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
     /// `x·y / (‖x‖‖y‖ + shrinkage)`, with the norms of the whole vectors.
     Cosine,
+    /// `x·y / (‖x‖^(2·own) ‖y‖^(2·other) + shrinkage)`; `x` is what is asked with (an item of the history, the
+    /// shopper), `y` what is found. Half and half is cosine; less of `other` favours what is popular.
+    AsymmetricCosine {
+        /// How much the size of `x` is held against it, 0 to 1.
+        own: f32,
+        /// How much the size of `y` is held against it, 0 to 1.
+        other: f32,
+    },
     /// Cosine over the dimensions both have, after taking off each dimension's mean; times
     /// `n / (n + shrinkage)` for `n` common dimensions.
     AdjustedCosine,
@@ -33,6 +42,11 @@ pub enum Weighting {
     /// `√w · idf`, where `idf = ln((1 + n_vectors) / (1 + n))` for a dimension that `n` vectors have:
     /// somebody who bought everything says little about anything.
     TfIdf,
+    /// `w · n^(−exponent)` for a dimension that `n` vectors have.
+    InverseFrequency {
+        /// How little dimensions that many have count, 0 to 2; both vectors have it.
+        exponent: f32,
+    },
     /// `w (k1 + 1) / (w + k1 (1 − b + b·length/mean length)) · idf`, the same `idf`.
     Bm25 {
         /// How late more weight stops counting, above 0.
@@ -42,12 +56,48 @@ pub enum Weighting {
     },
 }
 
+impl Similarity {
+    /// Refuses parameters out of range.
+    pub fn check(self) -> Result<(), FitError> {
+        let Self::AsymmetricCosine { own, other } = self else { return Ok(()) };
+        super::check((0.0..=1.0).contains(&own), "similarity.own", "between 0 and 1", own)?;
+        super::check((0.0..=1.0).contains(&other), "similarity.other", "between 0 and 1", other)
+    }
+
+    /// Powers of `‖x‖` and `‖y‖` under the product, 1 and 1 unless the similarity says otherwise.
+    pub fn norm_powers(self) -> (f64, f64) {
+        match self {
+            Self::AsymmetricCosine { own, other } => (2.0 * f64::from(own), 2.0 * f64::from(other)),
+            Self::Cosine | Self::AdjustedCosine | Self::Pearson => (1.0, 1.0),
+        }
+    }
+}
+
 impl Weighting {
     /// Refuses parameters out of range.
     pub fn check(self) -> Result<(), FitError> {
-        let Self::Bm25 { k1, b } = self else { return Ok(()) };
-        super::check(k1.is_finite() && 0.0 < k1, "weighting.k1", "finite and above 0", k1)?;
-        super::check((0.0..=1.0).contains(&b), "weighting.b", "between 0 and 1", b)
+        match self {
+            Self::None | Self::TfIdf => Ok(()),
+            Self::InverseFrequency { exponent } => {
+                let fits = (0.0..=2.0).contains(&exponent);
+                super::check(fits, "weighting.exponent", "between 0 and 2", exponent)
+            }
+            Self::Bm25 { k1, b } => {
+                super::check(k1.is_finite() && 0.0 < k1, "weighting.k1", "finite and above 0", k1)?;
+                super::check((0.0..=1.0).contains(&b), "weighting.b", "between 0 and 1", b)
+            }
+        }
+    }
+
+    /// What a dimension counts that `n` of `n_vectors` vectors have.
+    fn importance(self, n: u32, n_vectors: usize) -> f32 {
+        match self {
+            Self::None => 1.0,
+            Self::InverseFrequency { exponent } => (n.max(1) as f32).powf(-exponent),
+            Self::TfIdf | Self::Bm25 { .. } => {
+                ((1.0 + n_vectors as f32) / (1.0 + n as f32)).ln()
+            }
+        }
     }
 }
 
@@ -57,7 +107,7 @@ pub struct Preparation {
     weighting: Weighting,
     centred: bool,
     mean_length: f32,
-    idf: Vec<f32>,
+    importances: Vec<f32>,
     dimension_means: Vec<f32>,
 }
 
@@ -77,12 +127,12 @@ impl Preparation {
             length += f64::from(value.abs());
         }
         let weighted = weighting != Weighting::None;
-        let idf = |&n: &u32| ((1.0 + n_vectors as f32) / (1.0 + n as f32)).ln();
+        let importance = |&n: &u32| weighting.importance(n, n_vectors);
         let mut preparation = Self {
             weighting,
             centred: similarity == Similarity::AdjustedCosine,
             mean_length: (length / n_vectors.max(1) as f64) as f32,
-            idf: if weighted { counts.iter().map(idf).collect() } else { Vec::new() },
+            importances: if weighted { counts.iter().map(importance).collect() } else { Vec::new() },
             dimension_means: Vec::new(),
         };
         if preparation.centred {
@@ -122,17 +172,18 @@ impl Preparation {
     fn weigh(&self, dimension: u32, value: f32, length: f32) -> f32 {
         match self.weighting {
             Weighting::None => value,
-            Weighting::TfIdf => value.signum() * value.abs().sqrt() * self.idf[dimension as usize],
+            Weighting::TfIdf => value.signum() * value.abs().sqrt() * self.importances[dimension as usize],
+            Weighting::InverseFrequency { .. } => value * self.importances[dimension as usize],
             Weighting::Bm25 { k1, b } => {
                 let norm = 1.0 - b + b * length / self.mean_length.max(f32::MIN_POSITIVE);
-                value * (k1 + 1.0) / (value.abs() + k1 * norm) * self.idf[dimension as usize]
+                value * (k1 + 1.0) / (value.abs() + k1 * norm) * self.importances[dimension as usize]
             }
         }
     }
 
     /// Bytes held on the heap.
     pub fn n_bytes(&self) -> usize {
-        4 * (self.idf.len() + self.dimension_means.len())
+        4 * (self.importances.len() + self.dimension_means.len())
     }
 }
 

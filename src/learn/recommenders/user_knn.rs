@@ -131,7 +131,7 @@ impl UserKnn {
     /// left out.
     pub fn similarities(&self, query: Query<'_>) -> Vec<(u32, f32)> {
         match self.params.similarity {
-            Similarity::Cosine => self.compare::<Dot>(query),
+            Similarity::Cosine | Similarity::AsymmetricCosine { .. } => self.compare::<Dot>(query),
             Similarity::AdjustedCosine => self.compare::<CommonCosine>(query),
             Similarity::Pearson => self.compare::<Correlation>(query),
         }
