@@ -8,6 +8,8 @@
 pub mod csr;
 pub mod dense;
 pub mod kernels;
+pub mod normal;
+pub mod rows;
 
 pub use csr::Csr;
 pub use kernels::dot;
