@@ -8,7 +8,8 @@ mod check;
 use crate::{
     domain::Currency,
     learn::recommenders::{
-        ItemKnnParams, ModelKind, ModelParams, PopularityParams, SvdParams, UserKnnParams,
+        AlsParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams, SvdParams,
+        UserKnnParams,
     },
 };
 use serde::{Deserialize, Serialize, Serializer};
@@ -169,7 +170,7 @@ section! {
     /// Which models, and how they are fitted.
     Models {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
-        user_knn: UserKnnParams, svd: SvdParams,
+        user_knn: UserKnnParams, svd: SvdParams, als: AlsParams, ease: EaseParams,
     }
 }
 section! {
@@ -277,6 +278,8 @@ impl Models {
             item_knn: self.item_knn,
             user_knn: self.user_knn,
             svd: self.svd,
+            als: self.als,
+            ease: self.ease,
         }
     }
 }

@@ -67,7 +67,7 @@ fn a_withheld_item_comes_first() {
 fn scores_are_finite_and_repeat_at_any_thread_count() {
     let matrix = mixed();
     let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-    for kind in ModelKind::ALL {
+    for &kind in ModelKind::ALL {
         let model = pool(1).install(|| fitted(kind, &matrix, &small_params()));
         let again = pool(3).install(|| fitted(kind, &matrix, &small_params()));
         assert!(model == again, "same data, same seed, other {}", kind.name());
@@ -91,7 +91,7 @@ fn scores_are_finite_and_repeat_at_any_thread_count() {
 
 #[test]
 fn without_a_known_history_scores_stay_untouched() {
-    for kind in ModelKind::ALL {
+    for &kind in ModelKind::ALL {
         let model = fitted(kind, &mixed(), &small_params());
         for history in [&[][..], &[(N, 1.0), (4_000_000_000, 1.0)]] {
             let query = Query { user: None, history };
@@ -108,7 +108,7 @@ fn without_a_known_history_scores_stay_untouched() {
 
 #[test]
 fn a_saved_model_is_the_same() {
-    for kind in ModelKind::ALL {
+    for &kind in ModelKind::ALL {
         let model = fitted(kind, &mixed(), &small_params());
         let bytes = postcard::to_stdvec(&model).unwrap();
         assert!(postcard::from_bytes::<FittedModel>(&bytes).unwrap() == model, "{}", kind.name());
@@ -118,7 +118,7 @@ fn a_saved_model_is_the_same() {
 #[test]
 fn nothing_to_learn_from_and_being_stopped_are_errors() {
     let empty = InteractionMatrix::from_cells(3, 3, []);
-    for kind in ModelKind::ALL {
+    for &kind in ModelKind::ALL {
         let params = ModelParams::default();
         let error = fit(kind, &empty, &params, NEVER_STOP).unwrap_err();
         assert_eq!(error, FitError::NoData { model: kind.name() });

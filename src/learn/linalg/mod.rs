@@ -8,7 +8,9 @@
 pub mod csr;
 pub mod dense;
 pub mod kernels;
+pub mod normal;
 pub mod product;
+pub mod rows;
 pub mod spd;
 
 pub use csr::Csr;

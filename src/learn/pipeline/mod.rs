@@ -257,7 +257,7 @@ impl Run<'_> {
         });
         let (blend, served, choice) = match best.map(|at| &report.models[at]) {
             Some(line) if line.ndcg >= joined.ndcg => {
-                let kind = ModelKind::ALL.into_iter().find(|kind| kind.name() == line.model);
+                let kind = ModelKind::named(line.model);
                 let choice =
                     format!("{} alone: no blend beats it on the held-out shoppers", line.model);
                 let served = (line.ndcg, line.ndcg_standard_error);

@@ -99,7 +99,7 @@ pub struct SearchReport {
 impl From<&SearchState> for SearchReport {
     fn from(state: &SearchState) -> Self {
         let candidates = state.trials.iter().map(|trial| {
-            let params = space::place(trial.kind, &state.start, &trial.point);
+            let params = state.params_of(trial, &state.start);
             let all = parameters_of(trial.kind, &params);
             let varied = space::dimensions(trial.kind).iter().map(|dimension| dimension.name);
             let parameters = varied.map(|name| (name.to_owned(), all[name].clone())).collect();

@@ -126,14 +126,17 @@ pub fn fit(
     if finite { Ok(Ease { weights }) } else { Err(not_finite()) }
 }
 
-/// `W^½ X`, by user; the weights of users come to 1 on the mean over interactions, so that `λ` keeps its
-/// scale whatever the exponent is.
+/// `W^½ X`, by user; the weights of users come to 1 on the mean over interactions, and so do the squares of
+/// what is stored, so that `λ` keeps its scale whatever the exponent and the shop's weights are. `B` is the
+/// same for `X` on any scale.
 fn weighted_rows(matrix: &InteractionMatrix, exponent: f32) -> Csr {
     let users = || (0..matrix.n_users() as u32).map(UserIdx);
     let n_of = |user| matrix.row(user).0.len() as f64;
     let weight_of = |user| n_of(user).max(1.0).powf(-f64::from(exponent));
     let total: f64 = users().map(|user| n_of(user) * weight_of(user)).sum();
-    let scale = matrix.n_interactions() as f64 / total;
+    let squares = |user| matrix.row(user).1.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
+    let mean_square = users().map(squares).sum::<f64>() / matrix.n_interactions() as f64;
+    let scale = matrix.n_interactions() as f64 / total / mean_square;
     Csr::from_rows(users().map(|user| {
         let root = (weight_of(user) * scale).sqrt() as f32;
         matrix.row_cells(user).map(move |(item, value)| (item, root * value))
@@ -157,9 +160,8 @@ impl From<SpdError> for FitError {
 fn keep_heaviest(weights: &mut Vec<(u32, f32)>, n: usize) {
     weights.retain(|weight| weight.1 != 0.0);
     if n < weights.len() {
-        weights.select_nth_unstable_by(n, |x, y| {
-            y.1.abs().total_cmp(&x.1.abs()).then(x.0.cmp(&y.0))
-        });
+        weights
+            .select_nth_unstable_by(n, |x, y| y.1.abs().total_cmp(&x.1.abs()).then(x.0.cmp(&y.0)));
         weights.truncate(n);
     }
     weights.sort_unstable_by_key(|weight| weight.0);

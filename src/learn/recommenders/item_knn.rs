@@ -111,9 +111,12 @@ pub fn fit(
     let columns = rows.transposed(matrix.n_items());
     let (own, other) = params.similarity.norm_powers();
     let powers = |power| norms.iter().map(|norm| norm.powf(power)).collect::<Vec<_>>();
-    let lists = Lists { columns: &columns, rows: &rows, own: &powers(own), other: &powers(other), params };
+    let lists =
+        Lists { columns: &columns, rows: &rows, own: &powers(own), other: &powers(other), params };
     let neighbours = match params.similarity {
-        Similarity::Cosine | Similarity::AsymmetricCosine { .. } => lists.find(Lists::products, stop),
+        Similarity::Cosine | Similarity::AsymmetricCosine { .. } => {
+            lists.find(Lists::products, stop)
+        }
         Similarity::AdjustedCosine => lists.find(Lists::overlaps::<CommonCosine>, stop),
         Similarity::Pearson => lists.find(Lists::overlaps::<Correlation>, stop),
     }?;

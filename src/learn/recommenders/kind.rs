@@ -1,76 +1,122 @@
-//! The models by name: one list that the compiler keeps complete.
+//! The models by name: one list, from which everything that must know all of them follows.
 
-use super::{
-    FitError, ItemKnn, ItemKnnParams, Popularity, PopularityParams, Query, Recommender, Stop, Svd,
-    SvdParams, UserKnn, UserKnnParams, item_knn, popularity, svd, user_knn,
-};
+use super::{FitError, Query, Recommender, Stop};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-/// Which algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelKind {
-    /// [`popularity`].
-    Popularity,
-    /// [`item_knn`].
-    ItemKnn,
-    /// [`user_knn`].
-    UserKnn,
-    /// [`svd`].
-    Svd,
+/// Writes down, for every model: its kind, its name, its parameters, its fitted form, and how it is
+/// fitted from scratch. A model's module has the name that settings, answers and logs use.
+macro_rules! models {
+    ($($kind:ident in $module:ident with $params:ident,)*) => {
+        /// Which algorithm.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ModelKind {
+            $(#[doc = concat!("[`", stringify!($module), "`](super::", stringify!($module), ").")] $kind,)*
+        }
+
+        impl ModelKind {
+            /// Every model.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Its name in settings, answers and logs.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => stringify!($module),)* }
+            }
+        }
+
+        /// Parameters of all models.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct ModelParams {
+            $(#[doc = concat!("Of [`", stringify!($module), "`](super::", stringify!($module), ").")]
+            pub $module: super::$module::$params,)*
+        }
+
+        impl ModelParams {
+            /// The same with another's parameters of one model.
+            #[must_use]
+            pub fn with(mut self, kind: ModelKind, other: &Self) -> Self {
+                match kind { $(ModelKind::$kind => self.$module = other.$module,)* }
+                self
+            }
+
+            fn check_kind(&self, kind: ModelKind) -> Result<(), FitError> {
+                match kind { $(ModelKind::$kind => self.$module.check(),)* }
+            }
+        }
+
+        /// A fitted model of any kind.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum FittedModel {
+            $(#[doc = concat!("A [`", stringify!($module), "`](super::", stringify!($module), ") model.")]
+            $kind(Box<super::$module::$kind>),)*
+        }
+
+        impl FittedModel {
+            /// Which algorithm it is.
+            pub fn kind(&self) -> ModelKind {
+                match self { $(Self::$kind(_) => ModelKind::$kind,)* }
+            }
+
+            /// The model, whichever it is.
+            pub fn as_recommender(&self) -> &dyn Recommender {
+                match self { $(Self::$kind(model) => model.as_ref(),)* }
+            }
+        }
+
+        /// Fits one model from scratch, in parallel on the pool it is called in.
+        pub fn fit(
+            kind: ModelKind,
+            matrix: &InteractionMatrix,
+            params: &ModelParams,
+            stop: Stop<'_>,
+        ) -> Result<FittedModel, FitError> {
+            Ok(match kind {
+                $(ModelKind::$kind => {
+                    let model = super::$module::fit(matrix, &params.$module, stop)?;
+                    FittedModel::$kind(Box::new(model))
+                })*
+            })
+        }
+    };
+}
+
+models! {
+    Popularity in popularity with PopularityParams,
+    ItemKnn in item_knn with ItemKnnParams,
+    UserKnn in user_knn with UserKnnParams,
+    Svd in svd with SvdParams,
+    Als in als with AlsParams,
+    Ease in ease with EaseParams,
 }
 
 impl ModelKind {
-    /// Every model.
-    pub const ALL: [Self; 4] = [Self::Popularity, Self::ItemKnn, Self::UserKnn, Self::Svd];
-
-    /// Its name in settings, answers and logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Popularity => "popularity",
-            Self::ItemKnn => "item_knn",
-            Self::UserKnn => "user_knn",
-            Self::Svd => "svd",
-        }
+    /// The model of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
-}
 
-/// Parameters of all models.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelParams {
-    /// Of [`popularity`].
-    pub popularity: PopularityParams,
-    /// Of [`item_knn`].
-    pub item_knn: ItemKnnParams,
-    /// Of [`user_knn`].
-    pub user_knn: UserKnnParams,
-    /// Of [`svd`].
-    pub svd: SvdParams,
+    /// Whether the model draws random numbers, so that another seed makes another model.
+    pub const fn is_random(self) -> bool {
+        matches!(self, Self::Svd | Self::Als)
+    }
 }
 
 impl ModelParams {
     /// Refuses parameters out of range.
     pub fn check(&self) -> Result<(), ModelError> {
         ModelKind::ALL
-            .into_iter()
-            .try_for_each(|kind| self.check_kind(kind).map_err(|error| ModelError { kind, error }))
-    }
-
-    fn check_kind(&self, kind: ModelKind) -> Result<(), FitError> {
-        match kind {
-            ModelKind::Popularity => self.popularity.check(),
-            ModelKind::ItemKnn => self.item_knn.check(),
-            ModelKind::UserKnn => self.user_knn.check(),
-            ModelKind::Svd => self.svd.check(),
-        }
+            .iter()
+            .try_for_each(|&kind| self.check_kind(kind).map_err(|error| ModelError { kind, error }))
     }
 
     /// The same with other random numbers, for models that draw any.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.svd.seed = seed;
+        self.als.seed = seed;
         self
     }
 }
@@ -83,41 +129,6 @@ pub struct ModelError {
     pub kind: ModelKind,
     /// What is wrong.
     pub error: FitError,
-}
-
-/// A fitted model of any kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum FittedModel {
-    /// A [`popularity`] model.
-    Popularity(Popularity),
-    /// An [`item_knn`] model.
-    ItemKnn(ItemKnn),
-    /// A [`user_knn`] model.
-    UserKnn(Box<UserKnn>),
-    /// An [`svd`] model.
-    Svd(Svd),
-}
-
-impl FittedModel {
-    /// Which algorithm it is.
-    pub fn kind(&self) -> ModelKind {
-        match self {
-            Self::Popularity(_) => ModelKind::Popularity,
-            Self::ItemKnn(_) => ModelKind::ItemKnn,
-            Self::UserKnn(_) => ModelKind::UserKnn,
-            Self::Svd(_) => ModelKind::Svd,
-        }
-    }
-
-    /// The model, whichever it is.
-    pub fn as_recommender(&self) -> &dyn Recommender {
-        match self {
-            Self::Popularity(model) => model,
-            Self::ItemKnn(model) => model,
-            Self::UserKnn(model) => model.as_ref(),
-            Self::Svd(model) => model,
-        }
-    }
 }
 
 impl Recommender for FittedModel {
@@ -149,21 +160,15 @@ impl Recommender for FittedModel {
 pub struct Start<'a> {
     /// What was fitted before.
     pub models: &'a [FittedModel],
-    /// For each item, its position then; empty = the same.
+    /// For each item, its position then; none if it was not there.
     pub item_positions: &'a [Option<u32>],
 }
 
-/// Fits one model from scratch, in parallel on the pool it is called in.
-pub fn fit(
-    kind: ModelKind,
-    matrix: &InteractionMatrix,
-    params: &ModelParams,
-    stop: Stop<'_>,
-) -> Result<FittedModel, FitError> {
-    fit_from(kind, matrix, params, Start::default(), stop)
-}
+/// Part of the epochs that suffices from factors that were fitted before.
+const WARM_EPOCHS_SHARE: f64 = 0.5;
 
-/// Fits one model, setting out from what was fitted before where that helps.
+/// Fits one model, setting out from what was fitted before where that helps: matrix factorization by
+/// alternating least squares begins with the items' last factors and takes half the epochs.
 pub fn fit_from(
     kind: ModelKind,
     matrix: &InteractionMatrix,
@@ -171,15 +176,20 @@ pub fn fit_from(
     start: Start<'_>,
     stop: Stop<'_>,
 ) -> Result<FittedModel, FitError> {
-    let _ = start;
-    Ok(match kind {
-        ModelKind::Popularity => {
-            FittedModel::Popularity(popularity::fit(matrix, &params.popularity, stop)?)
+    let before = start.models.iter().find_map(|model| match model {
+        FittedModel::Als(before) if kind == ModelKind::Als => Some(before.as_ref()),
+        _ => None,
+    });
+    let same = before.filter(|before| before.n_factors() == params.als.n_factors);
+    let Some(before) = same else { return fit(kind, matrix, params, stop) };
+    let mut factors = Array2::zeros((matrix.n_items(), params.als.n_factors));
+    for (mut row, position) in factors.rows_mut().into_iter().zip(start.item_positions) {
+        if let Some(known) = position.and_then(|at| before.item_factors(ItemIdx(at))) {
+            row.iter_mut().zip(known).for_each(|(factor, &known)| *factor = known);
         }
-        ModelKind::ItemKnn => FittedModel::ItemKnn(item_knn::fit(matrix, &params.item_knn, stop)?),
-        ModelKind::UserKnn => {
-            FittedModel::UserKnn(Box::new(user_knn::fit(matrix, &params.user_knn, stop)?))
-        }
-        ModelKind::Svd => FittedModel::Svd(svd::fit(matrix, &params.svd, stop)?),
-    })
+    }
+    let mut params = params.als;
+    params.n_epochs = ((params.n_epochs as f64 * WARM_EPOCHS_SHARE).ceil() as usize).max(1);
+    let model = super::als::fit_from(matrix, &params, Some(factors.view()), stop)?;
+    Ok(FittedModel::Als(Box::new(model)))
 }

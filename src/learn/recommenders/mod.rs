@@ -7,6 +7,7 @@
 //! | "also bought", item-based collaborative filtering | [`item_knn`] |
 //! | user-based collaborative filtering | [`user_knn`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
+//! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
 //! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
@@ -15,7 +16,9 @@
 //! A model is asked with a shopper's *history* instead of a row number, so that somebody who came
 //! after the fit, or clicked a second ago, is answered by the same code as everybody else.
 
+pub mod als;
 pub mod blend;
+mod confidence;
 pub mod ease;
 pub mod item_knn;
 pub mod kind;
@@ -25,6 +28,7 @@ pub mod svd;
 pub mod top_n;
 pub mod user_knn;
 
+pub use als::{Als, AlsParams};
 pub use blend::Blend;
 pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};

@@ -94,9 +94,7 @@ impl Weighting {
         match self {
             Self::None => 1.0,
             Self::InverseFrequency { exponent } => (n.max(1) as f32).powf(-exponent),
-            Self::TfIdf | Self::Bm25 { .. } => {
-                ((1.0 + n_vectors as f32) / (1.0 + n as f32)).ln()
-            }
+            Self::TfIdf | Self::Bm25 { .. } => ((1.0 + n_vectors as f32) / (1.0 + n as f32)).ln(),
         }
     }
 }
@@ -132,7 +130,11 @@ impl Preparation {
             weighting,
             centred: similarity == Similarity::AdjustedCosine,
             mean_length: (length / n_vectors.max(1) as f64) as f32,
-            importances: if weighted { counts.iter().map(importance).collect() } else { Vec::new() },
+            importances: if weighted {
+                counts.iter().map(importance).collect()
+            } else {
+                Vec::new()
+            },
             dimension_means: Vec::new(),
         };
         if preparation.centred {
@@ -172,11 +174,14 @@ impl Preparation {
     fn weigh(&self, dimension: u32, value: f32, length: f32) -> f32 {
         match self.weighting {
             Weighting::None => value,
-            Weighting::TfIdf => value.signum() * value.abs().sqrt() * self.importances[dimension as usize],
+            Weighting::TfIdf => {
+                value.signum() * value.abs().sqrt() * self.importances[dimension as usize]
+            }
             Weighting::InverseFrequency { .. } => value * self.importances[dimension as usize],
             Weighting::Bm25 { k1, b } => {
                 let norm = 1.0 - b + b * length / self.mean_length.max(f32::MIN_POSITIVE);
-                value * (k1 + 1.0) / (value.abs() + k1 * norm) * self.importances[dimension as usize]
+                value * (k1 + 1.0) / (value.abs() + k1 * norm)
+                    * self.importances[dimension as usize]
             }
         }
     }

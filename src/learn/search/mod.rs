@@ -85,8 +85,9 @@ pub fn advance(
         if state.trials.len() > n_before && spent + cost > limits.call_seconds_max {
             break;
         }
+        let is_start = state.of(kind).next().is_none();
         let point = next_point(state, kind, limits.seed);
-        let params = space::place(kind, &state.start, &point);
+        let params = if is_start { state.start } else { space::place(kind, &state.start, &point) };
         let trial_begun = Instant::now();
         let outcome = match measure(kind, &params) {
             Ok(score) => Outcome::Measured(score),
@@ -94,7 +95,7 @@ pub fn advance(
             Err(error) => Outcome::Failed(error.to_string()),
         };
         let seconds = trial_begun.elapsed().as_secs_f64();
-        state.trials.push(Trial { kind, point, outcome, seconds });
+        state.trials.push(Trial { kind, is_start, point, outcome, seconds });
         state.seconds = before + begun.elapsed().as_secs_f64();
         on_trial(state);
     }

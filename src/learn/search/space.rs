@@ -3,7 +3,10 @@
 //! A point of a space is one number a dimension, in the dimension's own units: a logarithm where
 //! what counts is the ratio, a position where there is a choice.
 
-use crate::learn::recommenders::{ModelKind, ModelParams, similarity::Weighting};
+use crate::learn::recommenders::{
+    ModelKind, ModelParams,
+    similarity::{Similarity, Weighting},
+};
 
 /// How a dimension is walked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,23 +119,53 @@ macro_rules! choice {
     };
 }
 
+/// From plain cosine to one that favours what is popular (Aiolli, `RecSys` 2013), or what is rare.
+const SIMILARITIES: [Similarity; 5] = [
+    Similarity::Cosine,
+    Similarity::AsymmetricCosine { own: 0.5, other: 0.3 },
+    Similarity::AsymmetricCosine { own: 0.5, other: 0.1 },
+    Similarity::AsymmetricCosine { own: 0.3, other: 0.3 },
+    Similarity::AsymmetricCosine { own: 0.3, other: 0.5 },
+];
+
 /// Robertson and Zaragoza, "The probabilistic relevance framework", 2009, give 1.2 to 2 and .5 to .8.
-const WEIGHTINGS: [Weighting; 3] =
-    [Weighting::None, Weighting::TfIdf, Weighting::Bm25 { k1: 1.2, b: 0.75 }];
+const WEIGHTINGS: [Weighting; 5] = [
+    Weighting::None,
+    Weighting::TfIdf,
+    Weighting::Bm25 { k1: 1.2, b: 0.75 },
+    Weighting::InverseFrequency { exponent: 0.25 },
+    Weighting::InverseFrequency { exponent: 0.5 },
+];
 
 const ITEM_KNN: &[Dimension] = &[
     count!(item_knn.n_neighbors, Walk::Log(20.0, 1_000.0)),
     number!(item_knn.shrinkage: f32, Walk::Log(0.1, 500.0)),
+    choice!(item_knn.similarity, SIMILARITIES),
     choice!(item_knn.weighting, WEIGHTINGS),
 ];
 
 const USER_KNN: &[Dimension] = &[
     count!(user_knn.n_neighbors, Walk::Log(20.0, 1_000.0)),
     number!(user_knn.shrinkage: f32, Walk::Log(0.1, 500.0)),
+    choice!(user_knn.similarity, SIMILARITIES),
     choice!(user_knn.weighting, WEIGHTINGS),
 ];
 
 const SVD: &[Dimension] = &[count!(svd.n_factors, Walk::Log(8.0, 256.0))];
+
+const ALS: &[Dimension] = &[
+    count!(als.n_factors, Walk::Log(16.0, 256.0)),
+    number!(als.regularization: f32, Walk::Log(3e-4, 0.1)),
+    number!(als.unobserved_weight: f32, Walk::Log(0.02, 3.0)),
+    number!(als.confidence_exponent: f32, Walk::Linear(0.0, 1.0)),
+];
+
+const EASE: &[Dimension] = &[
+    number!(ease.regularization: f32, Walk::Log(10.0, 10_000.0)),
+    number!(ease.dropout: f32, Walk::Linear(0.0, 0.6)),
+    number!(ease.user_exponent: f32, Walk::Linear(0.0, 1.0)),
+    number!(ease.target_exponent: f32, Walk::Linear(0.3, 1.0)),
+];
 
 /// What is searched of a kind; nothing of popularity.
 pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
@@ -141,6 +174,8 @@ pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
         ModelKind::ItemKnn => ITEM_KNN,
         ModelKind::UserKnn => USER_KNN,
         ModelKind::Svd => SVD,
+        ModelKind::Als => ALS,
+        ModelKind::Ease => EASE,
     }
 }
 
@@ -150,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_point_and_its_parameters_are_the_same_thing() {
-        for kind in ModelKind::ALL {
+        for &kind in ModelKind::ALL {
             let base = ModelParams::default();
             let middle: Vec<f64> = dimensions(kind)
                 .iter()
@@ -166,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_corner_of_every_space_is_allowed() {
-        for kind in ModelKind::ALL {
+        for &kind in ModelKind::ALL {
             let dimensions = dimensions(kind);
             for corner in 0..1_usize << dimensions.len() {
                 let side = |(at, dimension): (usize, &Dimension)| {

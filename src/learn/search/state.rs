@@ -1,5 +1,6 @@
 //! What a search has tried so far: enough to go on after a restart.
 
+use super::space;
 use crate::domain::{Sequence, Timestamp};
 use crate::learn::recommenders::{ModelKind, ModelParams};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Trial {
     /// Which model.
     pub kind: ModelKind,
+    /// Whether it is the model as the search set out with it, which the space may not hold exactly.
+    pub is_start: bool,
     /// Its parameters' place, in the coordinates of [`super::space`].
     pub point: Vec<f64>,
     /// What came of it.
@@ -103,14 +106,23 @@ impl SearchState {
         measured.reduce(|best, next| if next.ndcg() > best.ndcg() { next } else { best })
     }
 
+    /// `params` with what a trial had for its model.
+    #[must_use]
+    pub fn params_of(&self, trial: &Trial, params: &ModelParams) -> ModelParams {
+        if trial.is_start {
+            return params.with(trial.kind, &self.start);
+        }
+        if trial.point.len() != space::dimensions(trial.kind).len() {
+            return *params;
+        }
+        space::place(trial.kind, &params.with(trial.kind, &self.start), &trial.point)
+    }
+
     /// `base` with the best parameters that were found for every model.
     #[must_use]
     pub fn best_params(&self, base: &ModelParams) -> ModelParams {
         self.kinds.iter().fold(*base, |params, &kind| {
-            let best = self
-                .best_of(kind)
-                .filter(|trial| trial.point.len() == super::space::dimensions(kind).len());
-            best.map_or(params, |trial| super::space::place(kind, &params, &trial.point))
+            self.best_of(kind).map_or(params, |trial| self.params_of(trial, &params))
         })
     }
 }

@@ -1,11 +1,7 @@
 //! All pairs of items at once: a Gram matrix, its inverse in the same memory, the weights.
 
 use super::{EaseParams, FitError, Stop, keep_heaviest};
-use crate::learn::linalg::{
-    Csr,
-    product::RowSums,
-    spd,
-};
+use crate::learn::linalg::{Csr, product::RowSums, spd};
 use rayon::prelude::*;
 
 /// Rows that one task fills or reads, between two looks at `stop`.

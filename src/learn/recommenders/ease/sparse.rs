@@ -10,11 +10,7 @@
 //! asked, which is cheap because few users touched it.
 
 use super::{EaseParams, FitError, Stop, keep_heaviest};
-use crate::learn::linalg::{
-    Csr,
-    product::RowSums,
-    spd::Solver,
-};
+use crate::learn::linalg::{Csr, product::RowSums, spd::Solver};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
@@ -104,7 +100,8 @@ impl<'a> Gram<'a> {
             places[item] = place;
         }
         let mut head = vec![0.0; n_head * n_head];
-        let blocks = head.par_chunks_mut((BLOCK * n_head).max(1)).zip(by_popularity.par_chunks(BLOCK));
+        let blocks =
+            head.par_chunks_mut((BLOCK * n_head).max(1)).zip(by_popularity.par_chunks(BLOCK));
         blocks.try_for_each(|(table, items)| {
             if stop() {
                 return Err(FitError::Stopped);
@@ -142,8 +139,9 @@ impl<'a> Gram<'a> {
             candidates.truncate(params.n_candidates);
         }
         // Those of the head last, so that all that follows one of the head is in the head.
-        candidates
-            .sort_unstable_by_key(|candidate| (Reverse(self.places[candidate.0 as usize]), candidate.0));
+        candidates.sort_unstable_by_key(|candidate| {
+            (Reverse(self.places[candidate.0 as usize]), candidate.0)
+        });
         let items: Vec<u32> = candidates.iter().map(|candidate| candidate.0).collect();
         let mut weights: Vec<f32> = candidates.iter().map(|candidate| candidate.1).collect();
         self.fill_system(&items, params, room);

@@ -1,0 +1,598 @@
+//! Matrix factorization of implicit feedback by alternating least squares (iALS).
+//!
+//! Sources: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, with the
+//! objective of Rendle, Krichene, Zhang, Koren, "Revisiting the performance of iALS on item recommendation
+//! benchmarks", RecSys 2022, equations 2 to 4:
+//!
+//! `Σ_{(u,i) ∈ S} c_ui·(x_u·y_i − 1)² + α₀·Σ_u Σ_i (x_u·y_i)² + Σ_u λ_u·|x_u|² + Σ_i λ_i·|y_i|²` with
+//! `λ_u = λ·(Σ_{i ∈ S_u} c_ui + α₀·n_items)^ν` and `λ_i` alike.
+//!
+//! Departures: `c_ui` is a power of the weight (they have 1), and is summed where they count; rows and
+//! columns without interactions are not counted, so that they change nothing. One epoch solves all users,
+//! then all items: exactly if `block_size` covers all factors, else by one sweep of Newton steps over
+//! blocks of factors (Rendle, Krichene, Zhang, Koren, "iALS++: Speeding up matrix factorization with
+//! subspace optimization", 2021, algorithm 2).
+//!
+//! Shapes: `user_factors (n_users, n_factors)` while fitting, `item_factors (n_items, n_factors)` kept. An
+//! epoch costs `|S|·d·b + (n_users + n_items)·d·b²/3` for `d` factors in blocks of `b`.
+//!
+//! A shopper is folded in exactly, as if they were one more user: `x = A⁻¹·Σ_j c_j·y_j` with
+//! `A = α₀·YᵀY + Σ_j c_j·y_j·y_jᵀ + λ_u`; so the score of `i` is a sum over the history, of `c_j·y_jᵀA⁻¹y_i`.
+
+use super::confidence::{check_exponent, confidences, liked};
+use super::{FitError, Query, Recommender, Stop, check};
+use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
+use crate::learn::linalg::normal::{NormalEquations, Rows, add_products};
+use crate::learn::linalg::{dot, rows};
+use ndarray::ArrayView2;
+use rand::{SeedableRng, rngs::ChaCha8Rng};
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Tasks that one side is cut into, of about the same cost, so that a few threads end together.
+const N_TASKS: usize = 128;
+
+/// How the factors are found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlsParams {
+    /// Factors of a user or item, 1 to 2,048.
+    pub n_factors: usize,
+    /// Times that all users and all items are solved, 1 to 1,000; 8 to 16 suffice.
+    pub n_epochs: usize,
+    /// λ, above 0, at most 1e6: the usual range is 0.001 to 0.1.
+    pub regularization: f32,
+    /// ν, 0 to 2: how the penalty grows with a user's or item's interactions; 0 is the same for all.
+    pub regularization_exponent: f32,
+    /// α₀, above 0, at most 1e6: what it counts that something was *not* touched.
+    pub unobserved_weight: f32,
+    /// What power of a weight is its confidence, 0 (all the same) to 2.
+    pub confidence_exponent: f32,
+    /// Factors solved together, 1 to 512.
+    pub block_size: usize,
+    /// Deviation of the random start, times the root of `n_factors`; above 0, at most 10.
+    pub init_deviation: f32,
+    /// Start of the random numbers.
+    pub seed: u64,
+}
+
+impl Default for AlsParams {
+    fn default() -> Self {
+        Self {
+            n_factors: 128,
+            n_epochs: 10,
+            regularization: 0.006,
+            regularization_exponent: 1.0,
+            unobserved_weight: 0.3,
+            confidence_exponent: 1.0,
+            block_size: 128,
+            init_deviation: 0.1,
+            seed: 7,
+        }
+    }
+}
+
+impl AlsParams {
+    /// Refuses parameters out of range.
+    pub fn check(&self) -> Result<(), FitError> {
+        let (n, epochs, block) = (self.n_factors, self.n_epochs, self.block_size);
+        check((1..=2_048).contains(&n), "n_factors", "between 1 and 2048", n)?;
+        check((1..=1_000).contains(&epochs), "n_epochs", "between 1 and 1000", epochs)?;
+        let positive = |x: f32| 0.0 < x && x <= 1e6;
+        let (penalty, weight) = (self.regularization, self.unobserved_weight);
+        check(positive(penalty), "regularization", "above 0 and at most 1e6", penalty)?;
+        let exponent = self.regularization_exponent;
+        let fits = (0.0..=2.0).contains(&exponent);
+        check(fits, "regularization_exponent", "between 0 and 2", exponent)?;
+        check(positive(weight), "unobserved_weight", "above 0 and at most 1e6", weight)?;
+        check_exponent(self.confidence_exponent)?;
+        check((1..=512).contains(&block), "block_size", "between 1 and 512", block)?;
+        let deviation = self.init_deviation;
+        let fits = 0.0 < deviation && deviation <= 10.0;
+        check(fits, "init_deviation", "above 0 and at most 10", deviation)
+    }
+
+    /// `λ_u` for the confidences of a row, if `n_others` columns have interactions.
+    fn penalty(&self, confidences: &[f32], n_others: usize) -> f32 {
+        let observed: f64 = confidences.iter().copied().map(f64::from).sum();
+        let mass = observed + f64::from(self.unobserved_weight) * n_others as f64;
+        let penalty =
+            f64::from(self.regularization) * mass.powf(f64::from(self.regularization_exponent));
+        penalty as f32
+    }
+}
+
+/// Factors of every item; users are folded in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Als {
+    n_items: usize,
+    params: AlsParams,
+    /// `y (n_items, n_factors)`, row by row.
+    item_factors: Vec<f32>,
+    /// `α₀·yᵀy (n_factors, n_factors)`.
+    gram: Vec<f32>,
+    /// Items with interactions.
+    n_touched: usize,
+}
+
+/// Finds the factors from a random start, in parallel on the pool it is called in.
+pub fn fit(
+    matrix: &InteractionMatrix,
+    params: &AlsParams,
+    stop: Stop<'_>,
+) -> Result<Als, FitError> {
+    fit_from(matrix, params, None, stop)
+}
+
+/// [`fit`] from item factors `start (n_items, n_factors)` that are known already, by an earlier fit or
+/// from attributes; rows that are 0 or not finite start at random. Fewer epochs are needed.
+pub fn fit_from(
+    matrix: &InteractionMatrix,
+    params: &AlsParams,
+    start: Option<ArrayView2<'_, f32>>,
+    stop: Stop<'_>,
+) -> Result<Als, FitError> {
+    params.check()?;
+    let (n_items, n_factors) = (matrix.n_items(), params.n_factors);
+    if let Some(start) = start {
+        let (rows, columns) = start.dim();
+        let fits = (rows, columns) == (n_items, n_factors);
+        check(fits, "start", "of one row an item and one column a factor", columns)?;
+    }
+    let matrix = &*confidences(matrix, params.confidence_exponent);
+    if matrix.n_interactions() == 0 {
+        return Err(FitError::NoData { model: "als" });
+    }
+    let mut training = Training::new(matrix, params, start);
+    for _ in 0..params.n_epochs {
+        training.solve_users(stop)?;
+        training.solve_items(stop)?;
+    }
+    training.finish().ok_or(FitError::NotFinite { model: "als" })
+}
+
+/// A fit on its way.
+struct Training<'a> {
+    matrix: &'a InteractionMatrix,
+    params: &'a AlsParams,
+    user_factors: Vec<f32>,
+    item_factors: Vec<f32>,
+    n_users_active: usize,
+    n_items_touched: usize,
+}
+
+impl<'a> Training<'a> {
+    /// `matrix` holds confidences.
+    fn new(
+        matrix: &'a InteractionMatrix,
+        params: &'a AlsParams,
+        start: Option<ArrayView2<'_, f32>>,
+    ) -> Self {
+        let d = params.n_factors;
+        let deviation = params.init_deviation / (d as f32).sqrt();
+        let mut rng = ChaCha8Rng::seed_from_u64(params.seed);
+        let mut draw = |n: usize| -> Vec<f32> {
+            let draws = (0..n * d)
+                .map(|_| deviation * Distribution::<f32>::sample(&StandardNormal, &mut rng));
+            draws.collect()
+        };
+        let mut item_factors = draw(matrix.n_items());
+        let user_factors = draw(matrix.n_users());
+        let known = start.iter().flat_map(|start| start.rows());
+        for (to, from) in item_factors.chunks_exact_mut(d).zip(known) {
+            if from.iter().all(|x| x.is_finite()) && from.iter().any(|&x| x != 0.0) {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            }
+        }
+        let users = (0..matrix.n_users() as u32).map(UserIdx);
+        let items = (0..matrix.n_items() as u32).map(ItemIdx);
+        Self {
+            matrix,
+            params,
+            user_factors,
+            item_factors,
+            n_users_active: users.filter(|&user| !matrix.row(user).0.is_empty()).count(),
+            n_items_touched: items.filter(|&item| !matrix.column(item).0.is_empty()).count(),
+        }
+    }
+
+    fn solve_users(&mut self, stop: Stop<'_>) -> Result<(), FitError> {
+        let matrix = self.matrix;
+        let row_of = |user| matrix.row(UserIdx(user));
+        let others = (&self.item_factors[..], self.n_items_touched);
+        solve_side(row_of, &mut self.user_factors, others, self.params, stop)
+    }
+
+    fn solve_items(&mut self, stop: Stop<'_>) -> Result<(), FitError> {
+        let matrix = self.matrix;
+        let row_of = |item| matrix.column(ItemIdx(item));
+        let others = (&self.user_factors[..], self.n_users_active);
+        solve_side(row_of, &mut self.item_factors, others, self.params, stop)
+    }
+
+    fn finish(self) -> Option<Als> {
+        let gram = scaled_gram(&self.item_factors, self.params);
+        let finite = self.item_factors.iter().chain(&gram).all(|x| x.is_finite());
+        finite.then(|| Als {
+            n_items: self.matrix.n_items(),
+            params: *self.params,
+            item_factors: self.item_factors,
+            gram,
+            n_touched: self.n_items_touched,
+        })
+    }
+
+    /// What the fit makes small; see the module.
+    #[cfg(test)]
+    fn objective(&self) -> f64 {
+        objective(self.matrix, self.params, &self.user_factors, &self.item_factors)
+    }
+}
+
+/// `α₀·yᵀy`.
+fn scaled_gram(factors: &[f32], params: &AlsParams) -> Vec<f32> {
+    let mut gram = rows::gram(factors, params.n_factors);
+    gram.iter_mut().for_each(|entry| *entry *= params.unobserved_weight);
+    gram
+}
+
+/// Solves every row of `own` for fixed `others`, of which so many have interactions.
+fn solve_side<'m>(
+    row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]) + Sync,
+    own: &mut [f32],
+    (others, n_others): (&[f32], usize),
+    params: &AlsParams,
+    stop: Stop<'_>,
+) -> Result<(), FitError> {
+    let gram = scaled_gram(others, params);
+    let tasks = tasks_of_like_cost(&row_of, own, params);
+    tasks.into_par_iter().with_max_len(1).try_for_each_init(
+        || RowSolver::new(params),
+        |solver, (first, own)| {
+            if stop() {
+                return Err(FitError::Stopped);
+            }
+            for (row, x) in (first..).zip(own.chunks_exact_mut(params.n_factors)) {
+                let (indices, confidences) = row_of(row);
+                let penalty = params.penalty(confidences, n_others);
+                solver.solve(&gram, others, (indices, confidences), penalty, x);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// Cuts the rows of `own` into runs that cost about the same: `(first row, rows)`.
+fn tasks_of_like_cost<'m, 'o>(
+    row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]),
+    own: &'o mut [f32],
+    params: &AlsParams,
+) -> Vec<(u32, &'o mut [f32])> {
+    let n_factors = params.n_factors;
+    let n_rows = own.len() / n_factors;
+    // In products of two numbers over the number of factors: a cell meets its block, and a third of a cube
+    // goes into each factorisation.
+    let block = params.block_size.min(n_factors);
+    let cost_of = |row: usize| row_of(row as u32).0.len() * block + block * block / 3 + 1;
+    let limit = (0..n_rows).map(cost_of).sum::<usize>() / N_TASKS;
+    let mut tasks = Vec::new();
+    let (mut rest, mut first, mut cost) = (own, 0, 0);
+    for row in 0..n_rows {
+        cost += cost_of(row);
+        if cost > limit || row + 1 == n_rows {
+            let (task, after) = rest.split_at_mut((row + 1 - first) * n_factors);
+            tasks.push((first as u32, task));
+            (rest, first, cost) = (after, row + 1, 0);
+        }
+    }
+    tasks
+}
+
+/// Buffers for solving one row after the other.
+struct RowSolver {
+    n_factors: usize,
+    block_size: usize,
+    problem: NormalEquations,
+    residuals: Vec<f32>,
+    products: Vec<f32>,
+}
+
+impl RowSolver {
+    fn new(params: &AlsParams) -> Self {
+        // Blocks of about the same size instead of a small last one.
+        let n_blocks = params.n_factors.div_ceil(params.block_size);
+        let block_size = params.n_factors.div_ceil(n_blocks);
+        Self {
+            n_factors: params.n_factors,
+            block_size,
+            problem: NormalEquations::new(block_size),
+            residuals: Vec::new(),
+            products: Vec::new(),
+        }
+    }
+
+    /// Improves the factors `x` of a row with these cells: to the best there is if one block holds
+    /// all factors, else by one step in each block.
+    fn solve(
+        &mut self,
+        gram: &[f32],
+        others: &[f32],
+        (indices, confidences): (&[u32], &[f32]),
+        penalty: f32,
+        x: &mut [f32],
+    ) {
+        let d = self.n_factors;
+        if indices.is_empty() {
+            x.fill(0.0);
+            return;
+        }
+        let all = Rows { factors: others, width: d, start: 0, indices };
+        if self.block_size == d {
+            self.problem.start(gram, d, 0..d, penalty);
+            self.problem.add(all, confidences, None);
+            x.copy_from_slice(self.problem.solve());
+            return;
+        }
+        // Residuals are kept with the sign of what is still missing: 1 − x·y.
+        self.products.clear();
+        self.products.resize(indices.len(), 0.0);
+        add_products(all, x, &mut self.products);
+        self.residuals.clear();
+        self.residuals.extend(self.products.iter().map(|product| 1.0 - product));
+        for start in (0..d).step_by(self.block_size) {
+            let block = start..d.min(start + self.block_size);
+            self.problem.start(gram, d, block.clone(), penalty);
+            let right = self.problem.right_mut();
+            rows::times_vector(&gram[start * d..block.end * d], x, right);
+            right.iter_mut().zip(&x[block.clone()]).for_each(|(r, x)| *r = -*r - penalty * x);
+            let part = Rows { start, ..all };
+            self.problem.add(part, confidences, Some(&self.residuals));
+            let step = self.problem.solve();
+            x[block].iter_mut().zip(step).for_each(|(x, step)| *x += step);
+            self.products.fill(0.0);
+            add_products(part, step, &mut self.products);
+            let products = self.residuals.iter_mut().zip(&self.products);
+            products.for_each(|(residual, product)| *residual -= product);
+        }
+    }
+}
+
+/// The objective of the module for `matrix` of confidences, in `f64`.
+fn objective(matrix: &InteractionMatrix, params: &AlsParams, users: &[f32], items: &[f32]) -> f64 {
+    let d = params.n_factors;
+    let squared = |x: &[f32]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
+    let (mut fit, mut n_users, mut n_items, mut penalties) = (0.0, 0, 0, 0.0);
+    for item in 0..matrix.n_items() as u32 {
+        n_items += usize::from(!matrix.column(ItemIdx(item)).0.is_empty());
+    }
+    for user in 0..matrix.n_users() {
+        let (indices, weights) = matrix.row(UserIdx(user as u32));
+        let x = &users[user * d..(user + 1) * d];
+        n_users += usize::from(!indices.is_empty());
+        penalties += f64::from(params.penalty(weights, n_items)) * squared(x);
+        for (&item, weight) in indices.iter().zip(weights) {
+            let product = dot(x, &items[item as usize * d..][..d]);
+            fit += f64::from(*weight) * f64::from(product - 1.0).powi(2);
+        }
+    }
+    for item in 0..matrix.n_items() {
+        let weights = matrix.column(ItemIdx(item as u32)).1;
+        let y = &items[item * d..(item + 1) * d];
+        penalties += f64::from(params.penalty(weights, n_users)) * squared(y);
+    }
+    let grams = rows::gram(users, d).into_iter().zip(rows::gram(items, d));
+    let all: f64 = grams.map(|(x, y)| f64::from(x) * f64::from(y)).sum();
+    fit + f64::from(params.unobserved_weight) * all + penalties
+}
+
+impl Als {
+    /// Number of factors.
+    pub fn n_factors(&self) -> usize {
+        self.params.n_factors
+    }
+
+    /// The factors of an item, `None` if the model does not know it.
+    pub fn item_factors(&self, item: ItemIdx) -> Option<&[f32]> {
+        let (n, at) = (self.params.n_factors, item.0 as usize);
+        self.item_factors.get(at * n..(at + 1) * n)
+    }
+
+    /// What the fit makes small, for `matrix` and these items, with every user at their best.
+    ///
+    /// # Panics
+    ///
+    /// If `matrix` has more items than the model.
+    pub fn objective(&self, matrix: &InteractionMatrix) -> f64 {
+        let matrix = &*confidences(matrix, self.params.confidence_exponent);
+        let fold_in = |user: u32| {
+            let (items, weights) = matrix.row(UserIdx(user));
+            let folded = self.solved(items, weights).map(|(_, x)| x);
+            folded.unwrap_or_else(|| vec![0.0; self.params.n_factors])
+        };
+        let users: Vec<f32> =
+            (0..matrix.n_users() as u32).into_par_iter().flat_map_iter(fold_in).collect();
+        objective(matrix, &self.params, &users, &self.item_factors)
+    }
+
+    /// Where a history lies among the factors; `None` if it has no item that is known and liked.
+    pub fn fold_in(&self, history: &[(u32, f32)]) -> Option<Vec<f32>> {
+        let (items, confidences) = liked(history, self.n_items, self.params.confidence_exponent);
+        self.solved(&items, &confidences).map(|(_, x)| x)
+    }
+
+    /// The factorised problem of a shopper, and its solution.
+    fn solved(&self, items: &[u32], confidences: &[f32]) -> Option<(NormalEquations, Vec<f32>)> {
+        let d = self.params.n_factors;
+        if items.is_empty() {
+            return None;
+        }
+        let mut problem = NormalEquations::new(d);
+        let penalty = self.params.penalty(confidences, self.n_touched);
+        problem.start(&self.gram, d, 0..d, penalty);
+        let rows = Rows { factors: &self.item_factors, width: d, start: 0, indices: items };
+        problem.add(rows, confidences, None);
+        let x = problem.solve().to_vec();
+        x.iter().any(|&x| x != 0.0).then_some((problem, x))
+    }
+}
+
+impl Recommender for Als {
+    fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
+        debug_assert_eq!(scores.len(), self.n_items);
+        let Some(x) = self.fold_in(query.history) else { return false };
+        rows::times_vector(&self.item_factors, &x, scores);
+        true
+    }
+
+    /// Never: a score says how sure a liking is, not how much is liked.
+    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
+        None
+    }
+
+    fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
+        let exponent = self.params.confidence_exponent;
+        let (items, confidences) = liked(query.history, self.n_items, exponent);
+        let (Some(of_item), Some((problem, _))) =
+            (self.item_factors(item), self.solved(&items, &confidences))
+        else {
+            return Vec::new();
+        };
+        let mut z = of_item.to_vec();
+        problem.solve_for(&mut z);
+        let part = |cell: &(u32, f32)| {
+            let (_, confidence) = liked(&[*cell], self.n_items, exponent);
+            let factors = self.item_factors(ItemIdx(cell.0));
+            confidence.first().zip(factors).map_or(0.0, |(c, factors)| c * dot(factors, &z))
+        };
+        query.history.iter().map(part).collect()
+    }
+
+    fn n_bytes(&self) -> usize {
+        4 * (self.item_factors.len() + self.gram.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::recommenders::NEVER_STOP;
+
+    /// Half of the cells of 40 × 25, with weights from 1 to 4.
+    fn matrix() -> InteractionMatrix {
+        let hash = |at: u32| (at ^ 0x9e37).wrapping_mul(2_654_435_761) >> 20;
+        let cells = (0..1_000_u32).filter(|&at| hash(at) % 2 == 0);
+        let cells =
+            cells.map(|at| (UserIdx(at / 25), ItemIdx(at % 25), (1 + hash(at + 1_000) % 4) as f32));
+        InteractionMatrix::from_cells(40, 25, cells)
+    }
+
+    fn params(block_size: usize) -> AlsParams {
+        AlsParams { n_factors: 10, block_size, ..AlsParams::default() }
+    }
+
+    #[test]
+    fn the_objective_never_rises_in_any_half_epoch() {
+        for block_size in [1, 4, 10] {
+            let (matrix, params) = (matrix(), params(block_size));
+            let mut training = Training::new(&matrix, &params, None);
+            let mut before = training.objective();
+            for _ in 0..6 {
+                training.solve_users(NEVER_STOP).unwrap();
+                let between = training.objective();
+                training.solve_items(NEVER_STOP).unwrap();
+                let after = training.objective();
+                // A thousand squares of size 1 in f32.
+                assert!(between <= before + 1e-3 && after <= between + 1e-3, "{block_size}");
+                before = after;
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_come_to_the_same_optimum_of_a_user() {
+        let matrix = matrix();
+        let exact = params(10);
+        let mut training = Training::new(&matrix, &exact, None);
+        training.solve_users(NEVER_STOP).unwrap();
+        let best = training.user_factors.clone();
+        let blocks = params(3);
+        training.params = &blocks;
+        training.user_factors.fill(0.0);
+        for _ in 0..200 {
+            training.solve_users(NEVER_STOP).unwrap();
+        }
+        let far = best.iter().zip(&training.user_factors).map(|(a, b)| (a - b).abs());
+        assert!(far.fold(0.0, f32::max) < 1e-3, "f32 keeps 7 digits of a well posed problem");
+    }
+
+    #[test]
+    fn folding_in_gives_a_training_user_their_own_factors() {
+        let (matrix, params) = (matrix(), params(10));
+        let mut training = Training::new(&matrix, &params, None);
+        for _ in 0..3 {
+            training.solve_items(NEVER_STOP).unwrap();
+            training.solve_users(NEVER_STOP).unwrap();
+        }
+        let user_factors = training.user_factors.clone();
+        let model = training.finish().unwrap();
+        for (user, factors) in user_factors.chunks(10).enumerate() {
+            let history: Vec<_> = matrix.row_cells(UserIdx(user as u32)).collect();
+            assert_eq!(
+                model.fold_in(&history).unwrap(),
+                factors,
+                "the same sums in the same order"
+            );
+        }
+    }
+
+    #[test]
+    fn contributions_add_up_to_the_score_and_dislikes_count_nothing() {
+        let params = AlsParams { confidence_exponent: 0.5, ..params(10) };
+        let model = fit(&matrix(), &params, NEVER_STOP).unwrap();
+        let history = [(0, 4.0), (3, -2.0), (7, 1.0), (9, 2.0), (99, 1.0)];
+        let query = Query { user: None, history: &history };
+        let mut scores = vec![0.0; 25];
+        assert!(model.score_items(query, &mut scores));
+        for item in (0..25).map(ItemIdx) {
+            let parts = model.contributions(query, item);
+            assert!((parts[1], parts[4]) == (0.0, 0.0));
+            let sum: f32 = parts.iter().sum();
+            assert!((sum - scores[item.0 as usize]).abs() < 1e-5, "a few numbers below 1 in f32");
+        }
+        assert!(!model.score_items(Query { user: None, history: &[(0, -1.0)] }, &mut scores));
+    }
+
+    #[test]
+    fn a_warm_start_needs_fewer_epochs() {
+        let matrix = matrix();
+        let long = fit(&matrix, &AlsParams { n_epochs: 40, ..params(10) }, NEVER_STOP).unwrap();
+        let start = ArrayView2::from_shape((25, 10), &long.item_factors).unwrap();
+        let short = AlsParams { n_epochs: 1, ..params(10) };
+        let warm = fit_from(&matrix, &short, Some(start), NEVER_STOP).unwrap();
+        let cold = fit(&matrix, &short, NEVER_STOP).unwrap();
+        assert!(warm.objective(&matrix) < cold.objective(&matrix));
+        assert!(warm.objective(&matrix) < long.objective(&matrix) + 1e-2);
+        let narrow = AlsParams { n_factors: 9, ..short };
+        assert!(fit_from(&matrix, &narrow, Some(start), NEVER_STOP).is_err());
+    }
+
+    #[test]
+    fn odd_data_stays_finite() {
+        for cells in [vec![(0, 0, 1.0)], vec![(0, 0, 1e38), (1, 0, 1e-38), (1, 1, -1.0)]] {
+            let cells = cells.into_iter().map(|(u, i, w)| (UserIdx(u), ItemIdx(i), w));
+            let matrix = InteractionMatrix::from_cells(3, 4, cells);
+            let model = fit(&matrix, &params(10), NEVER_STOP).unwrap();
+            let mut scores = vec![0.0; 4];
+            assert!(model.score_items(Query { user: None, history: &[(0, 1.0)] }, &mut scores));
+            assert!(scores.iter().all(|score| score.is_finite()));
+        }
+        let dislikes = InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(0), -1.0)]);
+        let error = fit(&dislikes, &params(10), NEVER_STOP).unwrap_err();
+        assert_eq!(error, FitError::NoData { model: "als" });
+    }
+}
