@@ -35,11 +35,7 @@ pub enum SpdError {
 /// # Panics
 ///
 /// If `a` does not have `n²` entries.
-pub fn invert(
-    a: &mut [f32],
-    n: usize,
-    go_on: &(dyn Fn() -> bool + Sync),
-) -> Result<(), SpdError> {
+pub fn invert(a: &mut [f32], n: usize, go_on: &(dyn Fn() -> bool + Sync)) -> Result<(), SpdError> {
     assert_eq!(a.len(), n * n, "the matrix is square");
     if n == 0 {
         return Ok(());
@@ -60,7 +56,8 @@ pub fn invert(
     // What sweeping leaves is the inverse with its sign turned.
     let negative: Vec<f32> = scales.iter().map(|scale| -scale).collect();
     scale_rows(a, n, &negative, &scales);
-    let finite = a.par_chunks(n).enumerate().all(|(i, row)| row[..=i].iter().all(|x| x.is_finite()));
+    let finite =
+        a.par_chunks(n).enumerate().all(|(i, row)| row[..=i].iter().all(|x| x.is_finite()));
     if finite { Ok(()) } else { Err(SpdError::NotPositiveDefinite) }
 }
 
@@ -225,8 +222,9 @@ pub struct Solver {
 impl Solver {
     /// Room for systems of up to `size` unknowns.
     pub fn new(size: usize) -> Self {
-        let scratch = llt::factor::cholesky_in_place_scratch::<f32>(size, Par::Seq, Spec::default())
-            .or(llt::solve::solve_in_place_scratch::<f32>(size, 1, Par::Seq));
+        let scratch =
+            llt::factor::cholesky_in_place_scratch::<f32>(size, Par::Seq, Spec::default())
+                .or(llt::solve::solve_in_place_scratch::<f32>(size, 1, Par::Seq));
         Self { scales: Vec::with_capacity(size), buffer: MemBuffer::new(scratch), size }
     }
 

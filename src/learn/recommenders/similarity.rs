@@ -94,9 +94,7 @@ impl Weighting {
         match self {
             Self::None => 1.0,
             Self::InverseFrequency { exponent } => (n.max(1) as f32).powf(-exponent),
-            Self::TfIdf | Self::Bm25 { .. } => {
-                ((1.0 + n_vectors as f32) / (1.0 + n as f32)).ln()
-            }
+            Self::TfIdf | Self::Bm25 { .. } => ((1.0 + n_vectors as f32) / (1.0 + n as f32)).ln(),
         }
     }
 }
@@ -132,7 +130,11 @@ impl Preparation {
             weighting,
             centred: similarity == Similarity::AdjustedCosine,
             mean_length: (length / n_vectors.max(1) as f64) as f32,
-            importances: if weighted { counts.iter().map(importance).collect() } else { Vec::new() },
+            importances: if weighted {
+                counts.iter().map(importance).collect()
+            } else {
+                Vec::new()
+            },
             dimension_means: Vec::new(),
         };
         if preparation.centred {
@@ -172,11 +174,14 @@ impl Preparation {
     fn weigh(&self, dimension: u32, value: f32, length: f32) -> f32 {
         match self.weighting {
             Weighting::None => value,
-            Weighting::TfIdf => value.signum() * value.abs().sqrt() * self.importances[dimension as usize],
+            Weighting::TfIdf => {
+                value.signum() * value.abs().sqrt() * self.importances[dimension as usize]
+            }
             Weighting::InverseFrequency { .. } => value * self.importances[dimension as usize],
             Weighting::Bm25 { k1, b } => {
                 let norm = 1.0 - b + b * length / self.mean_length.max(f32::MIN_POSITIVE);
-                value * (k1 + 1.0) / (value.abs() + k1 * norm) * self.importances[dimension as usize]
+                value * (k1 + 1.0) / (value.abs() + k1 * norm)
+                    * self.importances[dimension as usize]
             }
         }
     }
@@ -324,10 +329,24 @@ pub fn scattered(position: u32) -> u32 {
 
 /// Cuts a list to the `n` most similar, ties to the lower position; the order of the rest is lost.
 pub fn keep_most_similar(neighbours: &mut Vec<(u32, f32)>, n: usize) {
-    if n < neighbours.len() {
-        neighbours.select_nth_unstable_by(n, |x, y| y.1.total_cmp(&x.1).then(x.0.cmp(&y.0)));
-        neighbours.truncate(n);
+    if n >= neighbours.len() {
+        return;
     }
+    // As whole numbers that order like similarity, then falling position, selection needs no branches.
+    let key = |&(position, similarity): &(u32, f32)| {
+        let bits = similarity.to_bits();
+        let rising = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        u64::from(!rising) << 32 | u64::from(position)
+    };
+    let mut keys: Vec<u64> = neighbours.iter().map(key).collect();
+    keys.select_nth_unstable(n);
+    let neighbour = |&key: &u64| {
+        let rising = !((key >> 32) as u32);
+        let bits = if rising >> 31 == 1 { rising & !(1 << 31) } else { !rising };
+        (key as u32, f32::from_bits(bits))
+    };
+    neighbours.clear();
+    neighbours.extend(keys[..n].iter().map(neighbour));
 }
 
 #[cfg(test)]
@@ -344,6 +363,21 @@ mod tests {
         let expected = 3.0 / (2.0_f64 * 14.0 / 3.0).sqrt();
         assert!((sums.similarity(0.0, 0.0) - expected).abs() < 1e-12);
         assert!((sums.similarity(0.0, 3.0) - expected / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_most_similar_stay_and_ties_go_to_the_lower_position() {
+        let list = [(0, -0.5), (3, 0.25), (1, 0.5), (7, -0.1), (2, 0.5), (9, 0.0), (4, 0.5)];
+        for (n, expected) in [(2, &[1, 2][..]), (5, &[1, 2, 3, 4, 9]), (6, &[1, 2, 3, 4, 7, 9])] {
+            let mut kept = list.to_vec();
+            keep_most_similar(&mut kept, n);
+            assert!(
+                kept.iter().all(|cell| list.contains(cell)),
+                "values are given back as they were"
+            );
+            kept.sort_unstable_by_key(|cell| cell.0);
+            assert!(kept.iter().map(|cell| cell.0).eq(expected.iter().copied()));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{EaseParams, FitError, Stop, keep_heaviest};
 use crate::learn::linalg::{
     Csr,
-    product::RowSums,
+    product::{Operand, RowSums},
     spd,
 };
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ const BLOCK: usize = 64;
 /// The weights by history item, for the weighted interactions by item and by user.
 pub(super) fn solve(
     columns: &Csr,
-    rows: &Csr,
+    rows: &Operand<'_>,
     params: &EaseParams,
     stop: Stop<'_>,
 ) -> Result<Csr, FitError> {

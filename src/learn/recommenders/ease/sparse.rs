@@ -12,7 +12,7 @@
 use super::{EaseParams, FitError, Stop, keep_heaviest};
 use crate::learn::linalg::{
     Csr,
-    product::RowSums,
+    product::{Operand, RowSums},
     spd::Solver,
 };
 use rayon::prelude::*;
@@ -27,7 +27,7 @@ const NOWHERE: u32 = u32::MAX;
 /// What the items have in common.
 struct Gram<'a> {
     columns: &'a Csr,
-    rows: &'a Csr,
+    rows: &'a Operand<'a>,
     diagonal: Vec<f32>,
     /// Place of each item in the head, or [`NOWHERE`].
     places: Vec<u32>,
@@ -39,7 +39,7 @@ struct Gram<'a> {
 /// The weights by history item, for the weighted interactions by item and by user.
 pub(super) fn solve(
     columns: &Csr,
-    rows: &Csr,
+    rows: &Operand<'_>,
     params: &EaseParams,
     stop: Stop<'_>,
 ) -> Result<Csr, FitError> {
@@ -88,7 +88,7 @@ impl Room {
 impl<'a> Gram<'a> {
     fn new(
         columns: &'a Csr,
-        rows: &'a Csr,
+        rows: &'a Operand<'a>,
         head_max: usize,
         stop: Stop<'_>,
     ) -> Result<Self, FitError> {
@@ -104,7 +104,8 @@ impl<'a> Gram<'a> {
             places[item] = place;
         }
         let mut head = vec![0.0; n_head * n_head];
-        let blocks = head.par_chunks_mut((BLOCK * n_head).max(1)).zip(by_popularity.par_chunks(BLOCK));
+        let blocks =
+            head.par_chunks_mut((BLOCK * n_head).max(1)).zip(by_popularity.par_chunks(BLOCK));
         blocks.try_for_each(|(table, items)| {
             if stop() {
                 return Err(FitError::Stopped);
@@ -142,8 +143,9 @@ impl<'a> Gram<'a> {
             candidates.truncate(params.n_candidates);
         }
         // Those of the head last, so that all that follows one of the head is in the head.
-        candidates
-            .sort_unstable_by_key(|candidate| (Reverse(self.places[candidate.0 as usize]), candidate.0));
+        candidates.sort_unstable_by_key(|candidate| {
+            (Reverse(self.places[candidate.0 as usize]), candidate.0)
+        });
         let items: Vec<u32> = candidates.iter().map(|candidate| candidate.0).collect();
         let mut weights: Vec<f32> = candidates.iter().map(|candidate| candidate.1).collect();
         self.fill_system(&items, params, room);
@@ -175,8 +177,9 @@ impl<'a> Gram<'a> {
         }
         for (a, &item) in items.iter().enumerate() {
             let row = &mut system[a * n..(a + 1) * n];
-            let head_row = self.places[item as usize] as usize * self.n_head;
-            if let Some(common) = self.head.get(head_row..head_row + self.n_head) {
+            let place = self.places[item as usize];
+            if place != NOWHERE {
+                let common = &self.head[place as usize * self.n_head..];
                 for (x, &other) in row.iter_mut().zip(items).skip(a) {
                     *x = common[self.places[other as usize] as usize];
                 }
