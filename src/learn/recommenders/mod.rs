@@ -6,6 +6,8 @@
 //! | best sellers, most popular | [`popularity`] |
 //! | "also bought", item-based collaborative filtering | [`item_knn`] |
 //! | user-based collaborative filtering | [`user_knn`] |
+//! | EASE, linear autoencoder, linear model in closed form | [`ease`] |
+//! | random walks, P³α, RP³β, personalised page rank of three steps | [`walk`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
@@ -24,6 +26,7 @@ pub mod similarity;
 pub mod svd;
 pub mod top_n;
 pub mod user_knn;
+pub mod walk;
 
 pub use blend::Blend;
 pub use ease::{Ease, EaseParams};
@@ -32,6 +35,7 @@ pub use kind::{FittedModel, ModelKind, ModelParams, fit};
 pub use popularity::{Popularity, PopularityParams};
 pub use svd::{Svd, SvdParams};
 pub use user_knn::{UserKnn, UserKnnParams};
+pub use walk::{Walk, WalkParams};
 
 use crate::learn::dataset::{ItemIdx, UserIdx};
 
