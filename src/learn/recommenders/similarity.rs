@@ -205,21 +205,6 @@ pub trait Overlap: Copy + Default + Send {
     fn similarity(&self, norms: f64, shrinkage: f64) -> f64;
 }
 
-/// Sums for [`Similarity::Cosine`].
-#[derive(Clone, Copy, Default)]
-pub struct Dot(f64);
-
-impl Overlap for Dot {
-    #[inline]
-    fn add(&mut self, x: f64, y: f64) {
-        self.0 += x * y;
-    }
-
-    fn similarity(&self, norms: f64, shrinkage: f64) -> f64 {
-        ratio(self.0, norms + shrinkage)
-    }
-}
-
 /// Sums for [`Similarity::AdjustedCosine`].
 #[derive(Clone, Copy, Default)]
 pub struct CommonCosine {
