@@ -15,7 +15,10 @@ use super::similarity::{
 };
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
-use crate::learn::linalg::{Csr, product::RowSums};
+use crate::learn::linalg::{
+    Csr,
+    product::{Operand, RowSums},
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -111,8 +114,14 @@ pub fn fit(
     let columns = rows.transposed(matrix.n_items());
     let (own, other) = params.similarity.norm_powers();
     let powers = |power| norms.iter().map(|norm| norm.powf(power)).collect::<Vec<_>>();
-    let lists =
-        Lists { columns: &columns, rows: &rows, own: &powers(own), other: &powers(other), params };
+    let lists = Lists {
+        columns: &columns,
+        rows: &rows,
+        operand: Operand::new(&rows),
+        own: &powers(own),
+        other: &powers(other),
+        params,
+    };
     let neighbours = match params.similarity {
         Similarity::Cosine | Similarity::AsymmetricCosine { .. } => {
             lists.find(Lists::products, stop)
@@ -139,6 +148,7 @@ struct Lists<'a> {
     columns: &'a Csr,
     /// The same by user.
     rows: &'a Csr,
+    operand: Operand<'a>,
     /// What an item's length counts for when it is asked with, and when it is found.
     own: &'a [f64],
     other: &'a [f64],
@@ -181,11 +191,11 @@ impl Lists<'_> {
 
     /// Similarities that follow from the product of two vectors, for a range of items.
     fn products(&self, items: Range<usize>, each: &mut dyn FnMut(&mut Vec<(u32, f32)>)) {
-        let mut room = RowSums::new(self.columns.n_rows());
+        let (mut room, rows) = (RowSums::new(self.columns.n_rows()), &self.operand);
         let mut cells = Vec::new();
         let shrinkage = self.params.shrinkage;
         for item in items {
-            room.collect(self.columns.row(item), self.rows, &mut cells);
+            room.collect(self.columns.row(item), rows, &mut cells);
             let own = self.own[item];
             cells.retain_mut(|(other, product)| {
                 let norms = (own * self.other[*other as usize]) as f32 + shrinkage;

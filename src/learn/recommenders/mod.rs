@@ -6,6 +6,8 @@
 //! | best sellers, most popular | [`popularity`] |
 //! | "also bought", item-based collaborative filtering | [`item_knn`] |
 //! | user-based collaborative filtering | [`user_knn`] |
+//! | EASE, linear autoencoder, linear model in closed form | [`ease`] |
+//! | random walks, P³α, RP³β, personalised page rank of three steps | [`walk`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
 //! | ensemble, hybrid | [`blend`] |
@@ -27,6 +29,7 @@ pub mod similarity;
 pub mod svd;
 pub mod top_n;
 pub mod user_knn;
+pub mod walk;
 
 pub use als::{Als, AlsParams};
 pub use blend::Blend;
@@ -36,6 +39,7 @@ pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_
 pub use popularity::{Popularity, PopularityParams};
 pub use svd::{Svd, SvdParams};
 pub use user_knn::{UserKnn, UserKnnParams};
+pub use walk::{Walk, WalkParams};
 
 use crate::learn::dataset::{ItemIdx, UserIdx};
 

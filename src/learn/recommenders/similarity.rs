@@ -205,21 +205,6 @@ pub trait Overlap: Copy + Default + Send {
     fn similarity(&self, norms: f64, shrinkage: f64) -> f64;
 }
 
-/// Sums for [`Similarity::Cosine`].
-#[derive(Clone, Copy, Default)]
-pub struct Dot(f64);
-
-impl Overlap for Dot {
-    #[inline]
-    fn add(&mut self, x: f64, y: f64) {
-        self.0 += x * y;
-    }
-
-    fn similarity(&self, norms: f64, shrinkage: f64) -> f64 {
-        ratio(self.0, norms + shrinkage)
-    }
-}
-
 /// Sums for [`Similarity::AdjustedCosine`].
 #[derive(Clone, Copy, Default)]
 pub struct CommonCosine {
@@ -329,10 +314,24 @@ pub fn scattered(position: u32) -> u32 {
 
 /// Cuts a list to the `n` most similar, ties to the lower position; the order of the rest is lost.
 pub fn keep_most_similar(neighbours: &mut Vec<(u32, f32)>, n: usize) {
-    if n < neighbours.len() {
-        neighbours.select_nth_unstable_by(n, |x, y| y.1.total_cmp(&x.1).then(x.0.cmp(&y.0)));
-        neighbours.truncate(n);
+    if n >= neighbours.len() {
+        return;
     }
+    // As whole numbers that order like similarity, then falling position, selection needs no branches.
+    let key = |&(position, similarity): &(u32, f32)| {
+        let bits = similarity.to_bits();
+        let rising = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        u64::from(!rising) << 32 | u64::from(position)
+    };
+    let mut keys: Vec<u64> = neighbours.iter().map(key).collect();
+    keys.select_nth_unstable(n);
+    let neighbour = |&key: &u64| {
+        let rising = !((key >> 32) as u32);
+        let bits = if rising >> 31 == 1 { rising & !(1 << 31) } else { !rising };
+        (key as u32, f32::from_bits(bits))
+    };
+    neighbours.clear();
+    neighbours.extend(keys[..n].iter().map(neighbour));
 }
 
 #[cfg(test)]
@@ -349,6 +348,21 @@ mod tests {
         let expected = 3.0 / (2.0_f64 * 14.0 / 3.0).sqrt();
         assert!((sums.similarity(0.0, 0.0) - expected).abs() < 1e-12);
         assert!((sums.similarity(0.0, 3.0) - expected / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_most_similar_stay_and_ties_go_to_the_lower_position() {
+        let list = [(0, -0.5), (3, 0.25), (1, 0.5), (7, -0.1), (2, 0.5), (9, 0.0), (4, 0.5)];
+        for (n, expected) in [(2, &[1, 2][..]), (5, &[1, 2, 3, 4, 9]), (6, &[1, 2, 3, 4, 7, 9])] {
+            let mut kept = list.to_vec();
+            keep_most_similar(&mut kept, n);
+            assert!(
+                kept.iter().all(|cell| list.contains(cell)),
+                "values are given back as they were"
+            );
+            kept.sort_unstable_by_key(|cell| cell.0);
+            assert!(kept.iter().map(|cell| cell.0).eq(expected.iter().copied()));
+        }
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! All pairs of items at once: a Gram matrix, its inverse in the same memory, the weights.
 
 use super::{EaseParams, FitError, Stop, keep_heaviest};
-use crate::learn::linalg::{Csr, product::RowSums, spd};
+use crate::learn::linalg::{
+    Csr,
+    product::{Operand, RowSums},
+    spd,
+};
 use rayon::prelude::*;
 
 /// Rows that one task fills or reads, between two looks at `stop`.
@@ -10,7 +14,7 @@ const BLOCK: usize = 64;
 /// The weights by history item, for the weighted interactions by item and by user.
 pub(super) fn solve(
     columns: &Csr,
-    rows: &Csr,
+    rows: &Operand<'_>,
     params: &EaseParams,
     stop: Stop<'_>,
 ) -> Result<Csr, FitError> {

@@ -10,7 +10,11 @@
 //! asked, which is cheap because few users touched it.
 
 use super::{EaseParams, FitError, Stop, keep_heaviest};
-use crate::learn::linalg::{Csr, product::RowSums, spd::Solver};
+use crate::learn::linalg::{
+    Csr,
+    product::{Operand, RowSums},
+    spd::Solver,
+};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
@@ -23,7 +27,7 @@ const NOWHERE: u32 = u32::MAX;
 /// What the items have in common.
 struct Gram<'a> {
     columns: &'a Csr,
-    rows: &'a Csr,
+    rows: &'a Operand<'a>,
     diagonal: Vec<f32>,
     /// Place of each item in the head, or [`NOWHERE`].
     places: Vec<u32>,
@@ -35,7 +39,7 @@ struct Gram<'a> {
 /// The weights by history item, for the weighted interactions by item and by user.
 pub(super) fn solve(
     columns: &Csr,
-    rows: &Csr,
+    rows: &Operand<'_>,
     params: &EaseParams,
     stop: Stop<'_>,
 ) -> Result<Csr, FitError> {
@@ -84,7 +88,7 @@ impl Room {
 impl<'a> Gram<'a> {
     fn new(
         columns: &'a Csr,
-        rows: &'a Csr,
+        rows: &'a Operand<'a>,
         head_max: usize,
         stop: Stop<'_>,
     ) -> Result<Self, FitError> {
@@ -173,8 +177,9 @@ impl<'a> Gram<'a> {
         }
         for (a, &item) in items.iter().enumerate() {
             let row = &mut system[a * n..(a + 1) * n];
-            let head_row = self.places[item as usize] as usize * self.n_head;
-            if let Some(common) = self.head.get(head_row..head_row + self.n_head) {
+            let place = self.places[item as usize];
+            if place != NOWHERE {
+                let common = &self.head[place as usize * self.n_head..];
                 for (x, &other) in row.iter_mut().zip(items).skip(a) {
                     *x = common[self.places[other as usize] as usize];
                 }
