@@ -2,8 +2,9 @@
 //!
 //! A problem is `(B + D + Σ c·y·yᵀ)·x = Σ c·t·y + r` with a given symmetric `B`, a diagonal `D`, and rows
 //! `y` of a factor matrix with weights `c` and targets `t`: one user of alternating least squares.
-//! Rows are gathered into a panel that stays in the first cache; the panel is multiplied with itself in
-//! tiles of `ROWS × LANES` sums that stay in registers, upper triangle only. The factorisation `RᵀR` is
+//! Rows are gathered into a panel that stays in the first caches; the panel is multiplied with itself in
+//! tiles of `ROWS × LANES` sums that stay in registers, upper triangle only. Matrices lie in memory as
+//! columns of tiles, `LANES` numbers of a row side by side, so that a tile walks in a straight line. The factorisation `RᵀR` is
 //! the left-looking Cholesky method by blocks (Golub and Van Loan, "Matrix Computations", 4th edition
 //! 2013, section 4.2), whose updates are the same tiles with `R` itself for a panel.
 //!
@@ -17,7 +18,7 @@ use std::ops::Range;
 /// Columns of a tile: one 512-bit register of `f32`.
 pub const LANES: usize = 16;
 
-/// Rows of a tile; with `LANES` it fills the 16 256-bit registers, or half of the 512-bit ones.
+/// Rows of a tile; with `LANES` it fills half of the 512-bit registers, or all of the 256-bit ones.
 const ROWS: usize = 8;
 
 /// Rows gathered before they are multiplied: 16 KiB at 64 factors.
@@ -26,12 +27,10 @@ const PANEL: usize = 64;
 /// Least pivot, as part of the diagonal entry it came from: some roundings of an `f32`.
 const PIVOT_MIN: f32 = 1e-6;
 
-/// `n` rounded up to whole tiles.
-pub fn padded(n: usize) -> usize {
-    n.next_multiple_of(LANES)
-}
+/// Part of a row.
+type Lanes = [f32; LANES];
 
-/// Columns `columns` of some rows of `factors (n, width)`.
+/// Columns `start..` of some rows of `factors (n, width)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// Row by row.
@@ -48,25 +47,24 @@ pub struct Rows<'a> {
 #[derive(Clone, Debug)]
 pub struct NormalEquations {
     n: usize,
-    stride: usize,
-    /// `(stride, stride)`; what is below the diagonal means nothing.
-    matrix: Vec<f32>,
-    right: Vec<f32>,
-    panel: Vec<f32>,
+    /// Row `r` of the column of tiles `t` at `t·size + r`, `size` being `n` in whole tiles. The upper
+    /// triangle counts; after the factorisation the rest of the tiles on the diagonal is 0.
+    matrix: Vec<Lanes>,
+    right: Vec<Lanes>,
+    panel: Vec<Lanes>,
     inverse_pivots: Vec<f32>,
 }
 
 impl NormalEquations {
     /// Room for problems of up to `n` unknowns.
     pub fn new(n: usize) -> Self {
-        let stride = padded(n);
+        let n_tiles = n.div_ceil(LANES);
         Self {
             n,
-            stride,
-            matrix: vec![0.0; stride * stride],
-            right: vec![0.0; stride],
-            panel: vec![0.0; PANEL * stride],
-            inverse_pivots: vec![0.0; stride],
+            matrix: vec![[0.0; LANES]; n_tiles * n_tiles * LANES],
+            right: vec![[0.0; LANES]; n_tiles],
+            panel: vec![[0.0; LANES]; n_tiles * PANEL],
+            inverse_pivots: vec![0.0; n_tiles * LANES],
         }
     }
 
@@ -78,24 +76,33 @@ impl NormalEquations {
     /// If the block has more columns than there is room for, or lies outside `base`.
     pub fn start(&mut self, base: &[f32], width: usize, block: Range<usize>, diagonal: f32) {
         self.n = block.len();
-        assert!(self.n <= self.stride, "a problem has at most as many unknowns as there is room");
-        let lines = self.matrix.chunks_exact_mut(self.stride).take(padded(self.n));
-        for (at, line) in lines.enumerate() {
-            line.fill(0.0);
-            if at < self.n {
-                let row = (block.start + at) * width;
-                line[..self.n].copy_from_slice(&base[row + block.start..row + block.end]);
-                line[at] += diagonal;
-            } else {
-                line[at] = 1.0;
+        let size = self.n.next_multiple_of(LANES);
+        assert!(size <= self.inverse_pivots.len(), "there is room for the unknowns");
+        for (tile, lines) in self.matrix.chunks_exact_mut(size).take(size / LANES).enumerate() {
+            let first = tile * LANES;
+            let n_columns = LANES.min(self.n - first);
+            // Below the diagonal nothing is read.
+            for (row, line) in lines.iter_mut().enumerate().take(first + LANES) {
+                if row < self.n {
+                    let at = (block.start + row) * width + block.start + first;
+                    line[..n_columns].copy_from_slice(&base[at..at + n_columns]);
+                    line[n_columns..].fill(0.0);
+                } else {
+                    line.fill(0.0);
+                }
+                if row >= first {
+                    // An unknown beyond the last has an equation of its own, x = 0.
+                    line[row - first] =
+                        if row < self.n { line[row - first] + diagonal } else { 1.0 };
+                }
             }
         }
-        self.right.fill(0.0);
+        self.right.fill([0.0; LANES]);
     }
 
     /// The right side, to be added to.
     pub fn right_mut(&mut self) -> &mut [f32] {
-        &mut self.right[..self.n]
+        &mut self.right.as_flattened_mut()[..self.n]
     }
 
     /// Adds `Σ c·y·yᵀ` to the matrix and `Σ c·t·y` to the right side: a weight and a target for
@@ -107,12 +114,22 @@ impl NormalEquations {
     pub fn add(&mut self, rows: Rows<'_>, weights: &[f32], targets: Option<&[f32]>) {
         debug_assert!(weights.len() == rows.indices.len());
         let sums = (&mut self.matrix[..], &mut self.right[..], &mut self.panel[..]);
-        add_rows(sums, (self.n, self.stride), rows, weights, targets);
+        add_rows(sums, self.n, rows, weights, targets);
+    }
+
+    /// Adds the upper triangle of the matrix, row by row, to `sums (n, n)`.
+    pub fn add_upper_to(&self, sums: &mut [f64]) {
+        let size = self.n.next_multiple_of(LANES);
+        for (row, sums) in sums.chunks_exact_mut(self.n).enumerate() {
+            for (column, sum) in sums.iter_mut().enumerate().skip(row) {
+                *sum += f64::from(self.matrix[column / LANES * size + row][column % LANES]);
+            }
+        }
     }
 
     /// Factorises the matrix, which must be complete; after this [`Self::solve_for`] can be asked.
     pub fn factorize(&mut self) {
-        factorize(&mut self.matrix, self.stride, self.n, &mut self.inverse_pivots);
+        factorize(&mut self.matrix, self.n, &mut self.inverse_pivots);
     }
 
     /// Overwrites the right side `x` by the solution.
@@ -122,31 +139,28 @@ impl NormalEquations {
     /// If `x` has another length than the problem.
     pub fn solve_for(&self, x: &mut [f32]) {
         assert_eq!(x.len(), self.n, "a problem has one right side for each unknown");
-        solve(&self.matrix, self.stride, &self.inverse_pivots, x);
+        let mut right = vec![[0.0; LANES]; self.right.len()];
+        right.as_flattened_mut()[..self.n].copy_from_slice(x);
+        solve(&self.matrix, &self.inverse_pivots, self.n, &mut right);
+        x.copy_from_slice(&right.as_flattened()[..self.n]);
     }
 
     /// The solution of the problem that was begun and added to.
     pub fn solve(&mut self) -> &[f32] {
         self.factorize();
-        solve(&self.matrix, self.stride, &self.inverse_pivots, &mut self.right[..self.n]);
-        &self.right[..self.n]
+        solve(&self.matrix, &self.inverse_pivots, self.n, &mut self.right);
+        &self.right.as_flattened()[..self.n]
     }
 }
 
-/// Sums of products of columns `row..` and `column..` of a panel with lines of `stride`.
+/// `leftᵀ·right` for `left`, `right` of the same length; of `left`, columns `HALF·ROWS..` count.
 #[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
 #[inline(always)]
-fn tile<const FUSED: bool>(
-    panel: &[f32],
-    stride: usize,
-    row: usize,
-    column: usize,
-) -> [[f32; LANES]; ROWS] {
+fn tile<const FUSED: bool, const HALF: usize>(left: &[Lanes], right: &[Lanes]) -> [Lanes; ROWS] {
     let mut sums = [[0.0; LANES]; ROWS];
-    for line in panel.chunks_exact(stride) {
-        let left: &[f32; ROWS] = line[row..].first_chunk().expect("lines are whole tiles");
-        let right: &[f32; LANES] = line[column..].first_chunk().expect("lines are whole tiles");
-        for (sums, &left) in sums.iter_mut().zip(left) {
+    for (left, right) in left.iter().zip(right) {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let left = left[HALF * ROWS + row];
             for (sum, &right) in sums.iter_mut().zip(right) {
                 // Without the instruction, a fused product would be a slow call.
                 *sum = if FUSED { left.mul_add(right, *sum) } else { *sum + left * right };
@@ -156,105 +170,152 @@ fn tile<const FUSED: bool>(
     sums
 }
 
-/// Adds `sign · panelᵀ·panel` to the upper triangle of `matrix`, rows `rows` of it.
+/// Adds `panelᵀ·panel` to the upper triangle of `matrix` for a panel of columns of tiles, `pitch`
+/// apart, of which the first `depth` rows count.
 #[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
 #[inline(always)]
 fn add_tiles<const FUSED: bool>(
-    panel: &[f32],
-    stride: usize,
-    size: usize,
-    sign: f32,
-    (first_row, matrix): (usize, &mut [f32]),
+    panel: &[Lanes],
+    pitch: usize,
+    depth: usize,
+    matrix: &mut [Lanes],
+    n_tiles: usize,
 ) {
-    for (at, lines) in matrix.chunks_exact_mut(ROWS * stride).enumerate() {
-        let row = first_row + at * ROWS;
-        for column in (row / LANES * LANES..size).step_by(LANES) {
-            let sums = tile::<FUSED>(panel, stride, row, column);
-            for (line, sums) in lines.chunks_exact_mut(stride).zip(&sums) {
-                for (entry, sum) in line[column..column + LANES].iter_mut().zip(sums) {
-                    *entry += sign * sum;
-                }
-            }
+    for (at, lines) in matrix.chunks_exact_mut(n_tiles * LANES).take(n_tiles).enumerate() {
+        let right = &panel[at * pitch..at * pitch + depth];
+        for (row, lines) in lines.chunks_exact_mut(LANES).take(at + 1).enumerate() {
+            let left = &panel[row * pitch..row * pitch + depth];
+            let (upper, lower) = lines.split_at_mut(ROWS);
+            add(upper, &tile::<FUSED, 0>(left, right));
+            add(lower, &tile::<FUSED, 1>(left, right));
         }
+    }
+}
+
+#[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
+#[inline(always)]
+fn add(lines: &mut [Lanes], sums: &[Lanes; ROWS]) {
+    for (line, sums) in lines.iter_mut().zip(sums) {
+        line.iter_mut().zip(sums).for_each(|(entry, sum)| *entry += sum);
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
 fn add_rows(
-    (matrix, right, panel): (&mut [f32], &mut [f32], &mut [f32]),
-    (n, stride): (usize, usize),
+    (matrix, right, panel): (&mut [Lanes], &mut [Lanes], &mut [Lanes]),
+    n: usize,
     rows: Rows<'_>,
     weights: &[f32],
     targets: Option<&[f32]>,
 ) {
-    let size = padded(n);
+    let n_tiles = n.div_ceil(LANES);
     for (at, indices) in rows.indices.chunks(PANEL).enumerate() {
         let first = at * PANEL;
-        let panel = &mut panel[..indices.len() * stride];
-        for (at, (&index, line)) in indices.iter().zip(panel.chunks_exact_mut(stride)).enumerate() {
+        for (at, &index) in indices.iter().enumerate() {
             let start = index as usize * rows.width + rows.start;
-            let weight = weights[first + at];
-            let scale = weight.sqrt();
-            for (to, from) in line.iter_mut().zip(&rows.factors[start..start + n]) {
-                *to = scale * from;
-            }
-            line[n..size].fill(0.0);
+            let row = &rows.factors[start..start + n];
+            let scale = weights[first + at].sqrt();
             let target = targets.map_or(1.0, |targets| targets[first + at]);
-            add_scaled(&mut right[..size], scale * target, &line[..size]);
+            let (whole, rest) = row.as_chunks::<LANES>();
+            for (tile, from) in whole.iter().enumerate() {
+                let line = &mut panel[tile * PANEL + at];
+                line.iter_mut().zip(from).for_each(|(to, from)| *to = scale * from);
+                add_scaled(&mut right[tile], scale * target, line);
+            }
+            if !rest.is_empty() {
+                let mut from = [0.0; LANES];
+                from[..rest.len()].copy_from_slice(rest);
+                let line = &mut panel[whole.len() * PANEL + at];
+                *line = from.map(|from| scale * from);
+                add_scaled(&mut right[whole.len()], scale * target, line);
+            }
         }
-        let matrix = (0, &mut matrix[..size * stride]);
         if target_cfg_f!(target_feature = "fma") {
-            add_tiles::<true>(panel, stride, size, 1.0, matrix);
+            add_tiles::<true>(panel, PANEL, indices.len(), matrix, n_tiles);
         } else {
-            add_tiles::<false>(panel, stride, size, 1.0, matrix);
+            add_tiles::<false>(panel, PANEL, indices.len(), matrix, n_tiles);
         }
     }
 }
 
 /// Overwrites the upper triangle of `a` by `R` with `RᵀR = a`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
-fn factorize(a: &mut [f32], stride: usize, n: usize, inverse_pivots: &mut [f32]) {
-    let size = padded(n);
-    for first in (0..size).step_by(ROWS) {
-        let (done, rest) = a[..size * stride].split_at_mut(first * stride);
-        let lines = &mut rest[..ROWS * stride];
-        let mut diagonal = [0.0; ROWS];
-        for (at, entry) in diagonal.iter_mut().enumerate() {
-            *entry = lines[at * stride + first + at];
-        }
-        if target_cfg_f!(target_feature = "fma") {
-            add_tiles::<true>(done, stride, size, -1.0, (first, lines));
-        } else {
-            add_tiles::<false>(done, stride, size, -1.0, (first, lines));
-        }
-        for at in 0..ROWS {
-            let row = first + at;
-            let (above, line) = lines.split_at_mut(at * stride);
-            let line = &mut line[..size];
-            for above in above.chunks_exact(stride) {
-                let factor = -above[row];
-                add_scaled(&mut line[row..], factor, &above[row..size]);
+fn factorize(a: &mut [Lanes], n: usize, inverse_pivots: &mut [f32]) {
+    if target_cfg_f!(target_feature = "fma") {
+        factorize_with::<true>(a, n, inverse_pivots);
+    } else {
+        factorize_with::<false>(a, n, inverse_pivots);
+    }
+}
+
+#[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
+#[inline(always)]
+fn factorize_with<const FUSED: bool>(a: &mut [Lanes], n: usize, inverse_pivots: &mut [f32]) {
+    let n_tiles = n.div_ceil(LANES);
+    let size = n_tiles * LANES;
+    for row_tile in 0..n_tiles {
+        let first = row_tile * LANES;
+        let on_diagonal = row_tile * size + first;
+        let diagonal: Lanes = std::array::from_fn(|at| a[on_diagonal + at][at]);
+        for at in row_tile..n_tiles {
+            let (left, right) = (row_tile * size, at * size);
+            let (left, right) = (&a[left..left + first], &a[right..right + first]);
+            let sums = (tile::<FUSED, 0>(left, right), tile::<FUSED, 1>(left, right));
+            let lines = &mut a[at * size + first..at * size + first + LANES];
+            for (line, sums) in lines.iter_mut().zip(sums.0.iter().chain(&sums.1)) {
+                line.iter_mut().zip(sums).for_each(|(entry, sum)| *entry -= sum);
             }
-            let pivot = line[row].max(diagonal[at] * PIVOT_MIN).max(f32::MIN_POSITIVE);
+        }
+        // The tile on the diagonal first, row by row; then the tiles beside it by forward substitution.
+        let mut corner: [Lanes; LANES] =
+            *a[on_diagonal..].first_chunk().expect("matrices are whole tiles");
+        for row in 0..LANES {
+            let (above, line) = corner.split_at_mut(row);
+            for above in above {
+                add_scaled(&mut line[0], -above[row], above);
+            }
+            let pivot = line[0][row].max(diagonal[row] * PIVOT_MIN).max(f32::MIN_POSITIVE);
             let inverse = 1.0 / pivot.sqrt();
-            inverse_pivots[row] = inverse;
-            line[row..].iter_mut().for_each(|entry| *entry *= inverse);
+            inverse_pivots[first + row] = inverse;
+            line[0].iter_mut().for_each(|entry| *entry *= inverse);
+            line[0][..row].fill(0.0);
+        }
+        a[on_diagonal..on_diagonal + LANES].copy_from_slice(&corner);
+        for at in row_tile + 1..n_tiles {
+            let lines = &mut a[at * size + first..at * size + first + LANES];
+            for row in 0..LANES {
+                let (above, line) = lines.split_at_mut(row);
+                for (above, corner) in above.iter().zip(&corner) {
+                    add_scaled(&mut line[0], -corner[row], above);
+                }
+                line[0].iter_mut().for_each(|entry| *entry *= inverse_pivots[first + row]);
+            }
         }
     }
 }
 
 /// Overwrites `x` by the solution of `RᵀR·x`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
-fn solve(r: &[f32], stride: usize, inverse_pivots: &[f32], x: &mut [f32]) {
-    let n = x.len();
-    for (at, line) in r.chunks_exact(stride).take(n).enumerate() {
-        let known = x[at] * inverse_pivots[at];
-        x[at] = known;
-        add_scaled(&mut x[at + 1..], -known, &line[at + 1..n]);
+fn solve(r: &[Lanes], inverse_pivots: &[f32], n: usize, x: &mut [Lanes]) {
+    let n_tiles = n.div_ceil(LANES);
+    let size = n_tiles * LANES;
+    for row in 0..size {
+        let (tile, lane) = (row / LANES, row % LANES);
+        let known = x[tile][lane] * inverse_pivots[row];
+        for at in tile..n_tiles {
+            add_scaled(&mut x[at], -known, &r[at * size + row]);
+        }
+        x[tile][lane] = known;
     }
-    for (at, line) in r.chunks_exact(stride).take(n).enumerate().rev() {
-        let rest = x[at] - dot(&line[at + 1..n], &x[at + 1..]);
-        x[at] = rest * inverse_pivots[at];
+    for row in (0..size).rev() {
+        let (tile, lane) = (row / LANES, row % LANES);
+        let right = std::mem::take(&mut x[tile][lane]);
+        let mut sums = [0.0; LANES];
+        for at in tile..n_tiles {
+            let products = r[at * size + row].iter().zip(&x[at]);
+            sums.iter_mut().zip(products).for_each(|(sum, (r, x))| *sum += r * x);
+        }
+        x[tile][lane] = (right - dot(&sums, &[1.0; LANES])) * inverse_pivots[row];
     }
 }
 
@@ -268,24 +329,6 @@ pub fn add_products(rows: Rows<'_>, x: &[f32], sums: &mut [f32]) {
     for (sum, &index) in sums.iter_mut().zip(rows.indices) {
         let start = index as usize * rows.width + rows.start;
         *sum += dot(&rows.factors[start..start + x.len()], x);
-    }
-}
-
-/// Adds the upper triangle of `rowsᵀ·rows` to `sums (stride, stride)`, for some rows of `width`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
-pub(super) fn add_upper_gram(rows: &[f32], width: usize, sums: &mut [f32]) {
-    let stride = padded(width);
-    let mut panel = vec![0.0; PANEL * stride];
-    for rows in rows.chunks(PANEL * width) {
-        let panel = &mut panel[..rows.len() / width * stride];
-        for (line, row) in panel.chunks_exact_mut(stride).zip(rows.chunks_exact(width)) {
-            line[..width].copy_from_slice(row);
-        }
-        if target_cfg_f!(target_feature = "fma") {
-            add_tiles::<true>(panel, stride, stride, 1.0, (0, sums));
-        } else {
-            add_tiles::<false>(panel, stride, stride, 1.0, (0, sums));
-        }
     }
 }
 

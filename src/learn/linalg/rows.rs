@@ -1,6 +1,7 @@
 //! Tall matrices of factors, row by row in memory: products with themselves and with one vector.
 
-use super::{kernels::dot, normal};
+use super::kernels::dot;
+use super::normal::{NormalEquations, Rows};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -17,24 +18,28 @@ const PART_MIN: usize = 512;
 /// If `factors` is not whole rows of `width`, or `width` is 0.
 pub fn gram(factors: &[f32], width: usize) -> Vec<f32> {
     assert!(factors.len().is_multiple_of(width), "factors are whole rows");
-    let stride = normal::padded(width);
     let n_rows = (factors.len() / width).div_ceil(N_PARTS_MAX).max(PART_MIN);
+    let zeros = vec![0.0; width * width];
     let part_of = |rows: &[f32]| {
-        let mut sums = vec![0.0_f64; stride * stride];
-        let mut part = vec![0.0_f32; stride * stride];
-        for rows in rows.chunks(PART_MIN * width) {
-            part.fill(0.0);
-            normal::add_upper_gram(rows, width, &mut part);
-            sums.iter_mut().zip(&part).for_each(|(sum, part)| *sum += f64::from(*part));
+        let mut sums = vec![0.0_f64; width * width];
+        let mut problem = NormalEquations::new(width);
+        let indices: Vec<u32> = (0..PART_MIN as u32).collect();
+        let ones = [1.0; PART_MIN];
+        for factors in rows.chunks(PART_MIN * width) {
+            let n = factors.len() / width;
+            problem.start(&zeros, width, 0..width, 0.0);
+            let rows = Rows { factors, width, start: 0, indices: &indices[..n] };
+            problem.add(rows, &ones[..n], None);
+            problem.add_upper_to(&mut sums);
         }
         sums
     };
     let parts: Vec<Vec<f64>> = factors.par_chunks(n_rows * width).map(part_of).collect();
-    let mut sums = vec![0.0; stride * stride];
+    let mut sums = vec![0.0; width * width];
     for part in parts {
         sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
     }
-    let entry = |row: usize, column: usize| sums[row.min(column) * stride + row.max(column)] as f32;
+    let entry = |row: usize, column: usize| sums[row.min(column) * width + row.max(column)] as f32;
     (0..width * width).map(|at| entry(at / width, at % width)).collect()
 }
 
