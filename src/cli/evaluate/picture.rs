@@ -30,6 +30,9 @@ const GAP: i32 = 10;
 /// Shortest time that is told apart, in seconds.
 const SECONDS_MIN: f64 = 1e-4;
 
+/// What the horizontal axis says.
+const AXIS: &str = "time to fit; bars are two standard errors";
+
 const INK: RGBColor = RGBColor(0x1f, 0x2a, 0x44);
 const POINT: RGBColor = RGBColor(0x1d, 0x5f, 0xa8);
 const FAINT: RGBColor = RGBColor(0xdd, 0xe1, 0xe8);
@@ -81,11 +84,12 @@ fn draw_points(
         .configure_mesh()
         .disable_x_mesh()
         .bold_line_style(FAINT)
+        .max_light_lines(1)
         .light_line_style(WHITE)
         .axis_style(INK)
         .label_style(font(14))
         .axis_desc_style(font(15))
-        .x_desc("time to fit")
+        .x_desc(AXIS)
         .y_desc(metric)
         .x_label_formatter(&|seconds| duration(*seconds))
         .y_label_formatter(&|value| format!("{value:.3}"))
@@ -234,7 +238,7 @@ mod tests {
         ]);
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
         assert_eq!(n_points(&svg), 3);
-        for text in ["popularity", "item_knn", "svd", "time to fit", "ndcg@20 (more is better)"] {
+        for text in ["popularity", "item_knn", "svd", AXIS, "ndcg@20 (more is better)"] {
             assert_eq!(svg.matches(&format!("\n{text}\n")).count(), 1, "{text}");
         }
     }
