@@ -7,7 +7,7 @@
 //! | `rating` | what would this user give that item? | `rating` |
 //!
 //! `files` reads, `cases` turns rows into a matrix and questions, `contender` fits and measures one model
-//! after another, `report` says what came of it, `picture` draws it. A model is known by its name and a
+//! after another, `report` says what came of it, `tables` prints it, `picture` draws it. A model is known by its name and a
 //! closure that fits it, so that a new kind of model needs no change here; `parameters` are theirs by name.
 //! What is measured, and how, is [`crate::learn::evaluation`]'s.
 
@@ -22,10 +22,12 @@ mod ranked;
 mod rating;
 mod report;
 mod sequential;
+mod tables;
+mod text_file;
 mod top_n;
 
-pub use files::FileError;
 pub use report::{Comparison, Headline, ModelResult, Report, Spread};
+pub use text_file::FileError;
 
 use crate::learn::{rating::kind::RatingModelKind, recommenders::ModelKind};
 use anyhow::Context;
@@ -53,7 +55,7 @@ pub struct Common {
     /// Runs of each model that depends on a seed; more than one give means and standard errors over them.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     seeds: u32,
-    /// Another value for a parameter, like svd.n_factors=128.
+    /// Another value for a parameter, like `svd.n_factors=128`.
     #[arg(long = "set", value_name = "MODEL.KEY=VALUE")]
     changes: Vec<String>,
     /// Threads to use; all there are, if not given.

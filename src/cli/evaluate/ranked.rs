@@ -6,14 +6,15 @@ use super::{
     contender::{Contender, Run, contenders, measure_all, timed},
     files::{People, read_categories},
     parameters::Parameters,
-    report::{Headline, Report, Spread, Table},
+    report::{Headline, Report, Spread},
+    tables::Table,
 };
 use crate::learn::{
     dataset::InteractionMatrix,
     evaluation::{
-        Candidates, Catalogue, ItemCategories, ListMetric, ListProtocol, Ties, measure_lists,
+        Candidates, Catalogue, ItemCategories, ListMetric, ListProtocol, Ties, rank_lists,
     },
-    recommenders::{ModelKind, ModelParams, NEVER_STOP, Recommender, fit},
+    recommenders::{ModelKind, ModelParams, NEVER_STOP, Query, Recommender, fit},
 };
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -119,14 +120,10 @@ fn measure_run(
     let (model, fit) = timed(|| (contender.fit)(&task.matrix, run));
     let model = model?;
     let n_items = task.matrix.n_items();
-    let (report, predict) = timed(|| {
-        measure_lists(
-            |query, scores, _| model.score_items(query, scores),
-            &task.cases,
-            n_items,
-            protocol,
-        )
-    });
+    let score =
+        |query: Query<'_>, scores: &mut [f32], _: &mut [f32]| model.score_items(query, scores);
+    let (lists, predict) = timed(|| rank_lists(score, &task.cases, n_items, protocol));
+    let report = lists.measure(&task.cases, protocol);
     Ok(Run {
         metrics: report.named(),
         spread: Spread::Users,
@@ -152,6 +149,7 @@ fn describe(protocol: &mut Value, lists: &ListProtocol<'_>, common: &Common, cat
         Ties::Conservative => json!("conservative: items to be found come last"),
     };
     protocol["masked"] = json!("what the user has in the history");
+    protocol["predict_seconds"] = json!("scoring and ranking for all users");
     protocol["users_without_list"] = json!("count as nothing found");
     if !categories.is_null() {
         protocol["categories"] = categories.clone();

@@ -3,9 +3,11 @@
 use super::{
     Common, RatingArguments,
     contender::{Contender, Run, contenders, measure_all, timed},
-    files::{FileFacts, People, Row, Rows, Third, read_folds, read_rows},
+    files::{People, Row, Rows, Third, read_folds, read_rows},
     parameters::Parameters,
-    report::{Headline, Report, Spread, Table, named_mean},
+    report::{Headline, Report, Spread, named_mean},
+    tables::Table,
+    text_file::FileFacts,
 };
 use crate::learn::{
     dataset::{ItemIdx, UserIdx},
@@ -22,7 +24,7 @@ use crate::learn::{
 };
 use anyhow::{Context, ensure};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -153,10 +155,9 @@ fn folds(arguments: &RatingArguments, people: &mut People) -> anyhow::Result<(Ve
             let test = read_rows(test, Third::Rating, people)?;
             let files = [("train", &train.facts), ("test", &test.facts)];
             let (train, test) = (Clean::of(&train.rows), Clean::of(&test.rows));
-            let known: FxHashMap<(u32, u32), ()> =
-                train.ratings().map(|r| ((r.user.0, r.item.0), ())).collect();
-            let n_known =
-                test.ratings().filter(|r| known.contains_key(&(r.user.0, r.item.0))).count();
+            let pair = |rating: &Rating| (rating.user.0, rating.item.0);
+            let known: FxHashSet<(u32, u32)> = train.ratings().map(|r| pair(&r)).collect();
+            let n_known = test.ratings().filter(|rating| known.contains(&pair(rating))).count();
             let fold = fold(people, scale(&[&train, &test]), train.ratings(), test.ratings());
             let split = json!({ "kind": "given files", "tested_pairs_in_training": n_known });
             Ok((vec![fold], protocol(split, &files, &[&train, &test])))

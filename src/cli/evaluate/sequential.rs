@@ -64,7 +64,7 @@ fn parts(lists: &Lists, n_users: usize, refit: bool) -> Vec<PartRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::evaluate::files::FileFacts;
+    use crate::cli::evaluate::text_file::FileFacts;
 
     #[test]
     fn the_last_item_is_to_be_found_and_the_one_before_it_only_known() {
