@@ -26,15 +26,15 @@ mod tables;
 mod text_file;
 mod top_n;
 
+pub use rating::RatingArguments;
 pub use report::{Comparison, Headline, ModelResult, Report, Spread};
+pub use sequential::SequentialArguments;
 pub use text_file::FileError;
+pub use top_n::TopNArguments;
 
-use crate::learn::{rating::kind::RatingModelKind, recommenders::ModelKind};
+use crate::learn::recommenders::ModelKind;
 use anyhow::Context;
-use clap::{
-    ArgGroup,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
 
@@ -89,90 +89,6 @@ pub struct ListArguments {
     categories: Option<PathBuf>,
 }
 
-/// Two files of lists, or one of events and how to split it. Files may be plain, .zst or .gz.
-#[derive(Clone, Debug, clap::Args)]
-#[command(group(ArgGroup::new("source").args(["train", "data"]).required(true)))]
-#[command(group(ArgGroup::new("split").args(["leave_last_out", "by_time", "holdout_users", "holdout_share"])))]
-pub struct TopNArguments {
-    /// What is learned from, lines `user item item …`.
-    #[arg(long, value_name = "FILE", requires = "test")]
-    train: Option<PathBuf>,
-    /// What is to be found, lines `user item item …`.
-    #[arg(long, value_name = "FILE", requires = "train")]
-    test: Option<PathBuf>,
-    /// Events, rows `user item [weight [time]]` or with a header that names these columns.
-    #[arg(long, value_name = "FILE", requires = "split")]
-    data: Option<PathBuf>,
-    /// Hold out the last row of every user.
-    #[arg(long, requires = "data")]
-    leave_last_out: bool,
-    /// Hold out the last SHARE of all rows.
-    #[arg(long, value_name = "SHARE", requires = "data", value_parser = parse_share)]
-    by_time: Option<f64>,
-    /// Hold out a random SHARE of the users; ask with 80 % of their rows.
-    #[arg(long, value_name = "SHARE", requires = "data", value_parser = parse_share)]
-    holdout_users: Option<f64>,
-    /// Hold out a random SHARE of every user's rows.
-    #[arg(long, value_name = "SHARE", requires = "data", value_parser = parse_share)]
-    holdout_share: Option<f64>,
-    /// Start of the random numbers of a split.
-    #[arg(long, default_value_t = 0)]
-    split_seed: u64,
-    #[command(flatten)]
-    lists: ListArguments,
-    #[command(flatten)]
-    common: Common,
-}
-
-/// One file of sequences.
-#[derive(Clone, Debug, clap::Args)]
-pub struct SequentialArguments {
-    /// Lines `user item item …`, oldest first, plain, .zst or .gz.
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
-    /// Learn from the last but one item too, which is otherwise kept for choosing parameters.
-    #[arg(long)]
-    refit: bool,
-    #[command(flatten)]
-    lists: ListArguments,
-    #[command(flatten)]
-    common: Common,
-}
-
-/// Two files of ratings, or one and its folds. Files may be plain, .zst or .gz.
-#[derive(Clone, Debug, clap::Args)]
-#[command(group(ArgGroup::new("source").args(["train", "data"]).required(true)))]
-#[command(group(ArgGroup::new("split").args(["folds", "n_folds"])))]
-pub struct RatingArguments {
-    /// Ratings to learn from, rows `user item rating [time]` or with a header that names these columns.
-    #[arg(long, value_name = "FILE", requires = "test")]
-    train: Option<PathBuf>,
-    /// Ratings to predict, in the same form.
-    #[arg(long, value_name = "FILE", requires = "train")]
-    test: Option<PathBuf>,
-    /// All ratings, in the same form.
-    #[arg(long, value_name = "FILE", requires = "split")]
-    data: Option<PathBuf>,
-    /// The fold of each row of the data, a number on each line.
-    #[arg(long, value_name = "FILE", requires = "data")]
-    folds: Option<PathBuf>,
-    /// Share the rows out over so many folds at random.
-    #[arg(long, value_name = "N", requires = "data", value_parser = parse_n_folds)]
-    n_folds: Option<usize>,
-    /// Start of the random numbers of folds.
-    #[arg(long, default_value_t = 0)]
-    split_seed: u64,
-    /// Models to measure; all if none is named.
-    #[arg(
-        long = "model",
-        value_name = "NAME",
-        value_parser = named(&RatingModelKind::ALL, RatingModelKind::name)
-    )]
-    models: Vec<RatingModelKind>,
-    #[command(flatten)]
-    common: Common,
-}
-
 /// Takes one of `kinds` by its name.
 fn named<K: Copy + Send + Sync + 'static>(
     kinds: &'static [K],
@@ -189,19 +105,9 @@ fn parse_cut_off(text: &str) -> Result<usize, String> {
     in_range(text, 1, 1_000)
 }
 
-fn parse_n_folds(text: &str) -> Result<usize, String> {
-    in_range(text, 2, 1_000)
-}
-
 fn in_range(text: &str, least: usize, most: usize) -> Result<usize, String> {
     let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| format!("must be a whole number between {least} and {most}"))
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    let share: Option<f64> = text.parse().ok();
-    let share = share.filter(|&share| 0.0 < share && share < 1.0);
-    share.ok_or_else(|| "must be a number between 0 and 1, like 0.2".into())
 }
 
 impl Common {

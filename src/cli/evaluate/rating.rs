@@ -1,9 +1,10 @@
 //! What a user would give an item: predicted ratings, measured against given ones.
 
 use super::{
-    Common, RatingArguments,
+    Common,
     contender::{Contender, Run, contenders, measure_all, timed},
     files::{People, Row, Rows, Third, read_folds, read_rows},
+    in_range, named,
     parameters::Parameters,
     report::{Headline, Report, Spread, named_mean},
     tables::Table,
@@ -23,10 +24,11 @@ use crate::learn::{
     recommenders::NEVER_STOP,
 };
 use anyhow::{Context, ensure};
+use clap::ArgGroup;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Ratings that one task predicts.
 const BLOCK: usize = 4_096;
@@ -34,12 +36,51 @@ const BLOCK: usize = 4_096;
 /// Columns of the table.
 const COLUMNS: [(&str, &str); 3] = [("rmse", "RMSE"), ("mae", "MAE"), ("user_rmse", "user RMSE")];
 
+/// Two files of ratings, or one and its folds. Files may be plain, .zst or .gz.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group(ArgGroup::new("source").args(["train", "data"]).required(true)))]
+#[command(group(ArgGroup::new("split").args(["folds", "n_folds"])))]
+pub struct RatingArguments {
+    /// Ratings to learn from, rows `user item rating [time]` or with a header that names these columns.
+    #[arg(long, value_name = "FILE", requires = "test")]
+    train: Option<PathBuf>,
+    /// Ratings to predict, in the same form.
+    #[arg(long, value_name = "FILE", requires = "train")]
+    test: Option<PathBuf>,
+    /// All ratings, in the same form.
+    #[arg(long, value_name = "FILE", requires = "split")]
+    data: Option<PathBuf>,
+    /// The fold of each row of the data, a number on each line.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    folds: Option<PathBuf>,
+    /// Share the rows out over so many folds at random.
+    #[arg(long, value_name = "N", requires = "data", value_parser = parse_n_folds)]
+    n_folds: Option<usize>,
+    /// Start of the random numbers of folds.
+    #[arg(long, default_value_t = 0)]
+    split_seed: u64,
+    /// Models to measure; all if none is named.
+    #[arg(
+        long = "model",
+        value_name = "NAME",
+        value_parser = named(&RatingModelKind::ALL, RatingModelKind::name)
+    )]
+    models: Vec<RatingModelKind>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+fn parse_n_folds(text: &str) -> Result<usize, String> {
+    in_range(text, 2, 1_000)
+}
+
 /// What is learned from and what is predicted.
 struct Fold {
     train: Ratings,
     test: Vec<Rating>,
 }
 
+/// Measures predictions.
 pub(super) fn evaluate_rating(
     arguments: &RatingArguments,
     progress: bool,
@@ -107,7 +148,7 @@ fn measure_run(
         let of_fold = fold.test.iter().zip(predicted);
         let of_fold: Vec<_> =
             of_fold.map(|(rating, value)| (rating.user, rating.value, value)).collect();
-        of_folds.push(named(&rating_errors(n_users, of_fold.iter().copied())));
+        of_folds.push(measured(&rating_errors(n_users, of_fold.iter().copied())));
         all.extend(of_fold);
         (fit, predict) = (fit + fit_time, predict + predict_time);
         model_bytes = model_bytes.max(model.n_bytes());
@@ -127,7 +168,7 @@ fn predictions(model: &dyn RatingPredictor, test: &[Rating]) -> Vec<f32> {
     test.par_iter().with_min_len(BLOCK).map(predict).collect()
 }
 
-fn named(errors: &RatingErrors) -> Vec<(String, f64, Option<f64>)> {
+fn measured(errors: &RatingErrors) -> Vec<(String, f64, Option<f64>)> {
     vec![
         ("rmse".into(), errors.rmse, Some(errors.rmse_standard_error)),
         ("mae".into(), errors.mae, Some(errors.mae_standard_error)),

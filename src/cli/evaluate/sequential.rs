@@ -3,7 +3,7 @@
 //! Models of sets are asked too: the history is what came before, every time with weight 1, in no order.
 
 use super::{
-    SequentialArguments,
+    Common, ListArguments,
     cases::{PartRow, task},
     files::{Lists, People, read_lists},
     ranked::measure_ranked,
@@ -11,7 +11,24 @@ use super::{
 };
 use crate::learn::evaluation::splits::Part;
 use serde_json::json;
+use std::path::PathBuf;
 
+/// One file of sequences.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SequentialArguments {
+    /// Lines `user item item …`, oldest first, plain, .zst or .gz.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Learn from the last but one item too, which is otherwise kept for choosing parameters.
+    #[arg(long)]
+    refit: bool,
+    #[command(flatten)]
+    pub(super) lists: ListArguments,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Measures lists for the next item.
 pub(super) fn evaluate_sequential(
     arguments: &SequentialArguments,
     progress: bool,

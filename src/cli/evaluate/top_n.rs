@@ -1,7 +1,7 @@
 //! What to show: a list for every user, measured against what the user went on to want.
 
 use super::{
-    TopNArguments,
+    Common, ListArguments,
     cases::{PartRow, task},
     files::{People, Row, Rows, Third, read_lists, read_rows},
     ranked::measure_ranked,
@@ -11,12 +11,55 @@ use crate::learn::evaluation::splits::{
     Part, by_time, leave_last_out, per_user_share, whole_users,
 };
 use anyhow::{Context, ensure};
+use clap::ArgGroup;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Share of the rows of a held-out user that models are asked with (Liang et al., WWW 2018).
 const FOLD_IN_SHARE: f64 = 0.8;
 
+/// Two files of lists, or one of events and how to split it. Files may be plain, .zst or .gz.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group(ArgGroup::new("source").args(["train", "data"]).required(true)))]
+#[command(group(ArgGroup::new("split").args(["leave_last_out", "by_time", "holdout_users", "holdout_share"])))]
+pub struct TopNArguments {
+    /// What is learned from, lines `user item item …`.
+    #[arg(long, value_name = "FILE", requires = "test")]
+    train: Option<PathBuf>,
+    /// What is to be found, lines `user item item …`.
+    #[arg(long, value_name = "FILE", requires = "train")]
+    test: Option<PathBuf>,
+    /// Events, rows `user item [weight [time]]` or with a header that names these columns.
+    #[arg(long, value_name = "FILE", requires = "split")]
+    data: Option<PathBuf>,
+    /// Hold out the last row of every user.
+    #[arg(long, requires = "data")]
+    leave_last_out: bool,
+    /// Hold out the last SHARE of all rows.
+    #[arg(long, value_name = "SHARE", requires = "data", value_parser = parse_share)]
+    by_time: Option<f64>,
+    /// Hold out a random SHARE of the users; ask with 80 % of their rows.
+    #[arg(long, value_name = "SHARE", requires = "data", value_parser = parse_share)]
+    holdout_users: Option<f64>,
+    /// Hold out a random SHARE of every user's rows.
+    #[arg(long, value_name = "SHARE", requires = "data", value_parser = parse_share)]
+    holdout_share: Option<f64>,
+    /// Start of the random numbers of a split.
+    #[arg(long, default_value_t = 0)]
+    split_seed: u64,
+    #[command(flatten)]
+    pub(super) lists: ListArguments,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok();
+    let share = share.filter(|&share| 0.0 < share && share < 1.0);
+    share.ok_or_else(|| "must be a number between 0 and 1, like 0.2".into())
+}
+
+/// Measures lists.
 pub(super) fn evaluate_top_n(arguments: &TopNArguments, progress: bool) -> anyhow::Result<Report> {
     let mut people = People::default();
     let (rows, protocol) = match (&arguments.train, &arguments.test, &arguments.data) {

@@ -1,73 +1,8 @@
 //! Every protocol on small made-up files.
 
-use clap::Parser;
+use super::{Folder, json, run};
 use serde_json::Value;
-use shopkeeper::cli::evaluate::{Protocol, Report, evaluate};
-use std::{
-    fmt::Write,
-    fs,
-    path::{Path, PathBuf},
-};
-use tempfile::TempDir;
-
-#[derive(Debug, Parser)]
-struct Arguments {
-    #[command(subcommand)]
-    protocol: Protocol,
-}
-
-/// Runs one command line; an error as its whole chain.
-fn run(arguments: &[&str]) -> Result<Report, String> {
-    let parsed = Arguments::try_parse_from([&["evaluate"], arguments].concat());
-    let parsed = parsed.map_err(|error| error.to_string())?;
-    evaluate(&parsed.protocol, false).map_err(|error| format!("{error:#}"))
-}
-
-fn json(report: &Report) -> Value {
-    serde_json::to_value(report).unwrap()
-}
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.path(name);
-        fs::write(&path, content).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    /// Users like the items of their own parity; the one with their own number is to be found.
-    fn checkerboard(&self) -> (String, String) {
-        let items = |user: u32| {
-            let others = (0..20).filter(move |&item| item != user && item % 2 == user % 2);
-            others.map(|item| format!(" i{item}")).collect::<String>()
-        };
-        let train: String = (0..20).map(|user| format!("u{user}{}\n", items(user))).collect();
-        let test: String = (0..20).map(|user| format!("u{user} i{user}\n")).collect();
-        let train = zstd::encode_all(train.as_bytes(), 1).unwrap();
-        (self.file("train.zst", train), self.file("test", test))
-    }
-
-    /// Ratings from 1 to 5: some users give more than others, some items get more.
-    fn ratings(&self) -> (String, String) {
-        let (mut ratings, mut folds) = (String::new(), String::new());
-        for at in 0..30 * 20_u32 {
-            let (user, item) = (at / 20, at % 20);
-            let value = 1 + (user % 3) + (item % 3);
-            writeln!(ratings, "{user}::{item}::{value}::{at}").unwrap();
-            writeln!(folds, "{}", (user + 7 * item) % 5).unwrap();
-        }
-        (self.file("ratings", ratings), self.file("folds", folds))
-    }
-}
+use std::{fmt::Write, fs, path::Path};
 
 /// 60 users with ten different items each, in turns.
 fn events() -> String {
@@ -229,45 +164,6 @@ fn the_next_item_of_a_sequence_is_asked_for_with_everything_before_it() {
 }
 
 #[test]
-fn ratings_are_predicted_fold_by_fold() {
-    let folder = Folder::new();
-    let (ratings, folds) = folder.ratings();
-    let report = run(&["rating", "--data", &ratings, "--folds", &folds, "--threads", "1"]).unwrap();
-    let answer = json(&report);
-    assert_eq!(answer["protocol"]["split"]["kind"], "given folds");
-    assert_eq!(answer["protocol"]["counts"]["ratings_tested"], Value::from(vec![120; 5]));
-    assert_eq!(answer["protocol"]["scale"], serde_json::json!([1.0, 5.0]));
-    let best = report.results.iter().filter_map(|result| result.metric("rmse"));
-    let best = best.fold(f64::INFINITY, f64::min);
-    // The deviation of the ratings is 1.15; users and items together explain all of it.
-    assert!(best < 0.7, "{best}");
-    for result in &report.results {
-        let [rmse, mae] = ["rmse", "mae"].map(|name| result.metric(name).unwrap());
-        assert!(mae <= rmse && rmse < 1.5, "{}: {rmse}", result.model);
-    }
-    assert!(report.to_string().contains("standard errors are over folds"));
-    let model = report.results[0].model;
-    let random = ["rating", "--data", &ratings, "--n-folds", "3", "--model", model];
-    let random = json(&run(&random).unwrap());
-    assert_eq!(random["protocol"]["counts"]["ratings_tested"], Value::from(vec![200; 3]));
-    let given = ["rating", "--train", &ratings, "--test", &ratings, "--model", model];
-    let given = json(&run(&given).unwrap());
-    assert_eq!(given["protocol"]["split"]["tested_pairs_in_training"], 600);
-    assert_eq!(given["results"][0]["standard_errors_over"], "ratings");
-}
-
-#[test]
-fn ratings_that_cannot_be_used_are_counted() {
-    let folder = Folder::new();
-    let data = folder
-        .file("ratings.csv", "user,item,rating\na,x,1\na,x,5\nb,x,nan\nb,y,2\nc,y,3\nc,x,4\n");
-    let answer = json(&run(&["rating", "--data", &data, "--n-folds", "2"]).unwrap());
-    let counts = &answer["protocol"]["counts"];
-    assert_eq!((&counts["rows_not_finite"], &counts["repeated_rows"]), (&1.into(), &1.into()));
-    assert_eq!(answer["protocol"]["scale"], serde_json::json!([2.0, 5.0]));
-}
-
-#[test]
 fn a_picture_shows_every_model() {
     let folder = Folder::new();
     let (train, test) = folder.checkerboard();
@@ -285,34 +181,17 @@ fn a_picture_shows_every_model() {
 fn what_cannot_be_measured_is_refused_with_what_to_change() {
     let folder = Folder::new();
     let (train, test) = folder.checkerboard();
-    let (ratings, folds) = folder.ratings();
     let bad = folder.file("bad", "1 2 3\n1 3 good\n");
     let timeless = folder.file("timeless", "a x\na y\nb x\n");
     let same_time = folder.file("same", "user,item,time\na,x,5\nb,y,5\n");
-    let short = folder.file("short", "0\n1\n");
     let empty = folder.file("empty", "\n");
     let nowhere = folder.path("nowhere");
     let nowhere = nowhere.to_str().unwrap();
     let lists = ["top-n", "--train", &train, "--test", &test];
     let refusals: &[(&[&str], &str)] = &[
         (
-            &["rating", "--data", &bad, "--n-folds", "2"],
-            "bad, line 2: the rating `good` is not a number",
-        ),
-        (&["rating", "--data", &ratings, "--folds", &short], "give one fold for each row"),
-        (
-            &["rating", "--data", &ratings, "--folds", &bad],
-            "bad, line 1: `1 2 3` is not the number",
-        ),
-        (&["rating", "--data", &ratings], "the following required arguments"),
-        (&["rating", "--train", &ratings], "--test"),
-        (
-            &["rating", "--data", &ratings, "--folds", &folds, "--n-folds", "2"],
-            "cannot be used with",
-        ),
-        (
-            &["rating", "--data", &ratings, "--folds", &folds, "--model", "oracle"],
-            "possible values: ",
+            &["top-n", "--data", &bad, "--leave-last-out"],
+            "bad, line 2: the weight `good` is not a number",
         ),
         (&["top-n", "--data", &timeless, "--by-time", "0.5"], "--by-time needs a column `time`"),
         (&["top-n", "--data", &same_time, "--by-time", "0.5"], "no row is later"),
@@ -322,7 +201,7 @@ fn what_cannot_be_measured_is_refused_with_what_to_change() {
         (&["top-n", "--train", &train, "--test", &empty], "empty: there is nothing in the file"),
         (&["top-n", "--train", nowhere, "--test", &test], "cannot open"),
         (&[&lists[..], &["--k", "0"]].concat(), "between 1 and 1000"),
-        (&[&lists[..], &["--model", "oracle"]].concat(), "possible values: popularity, item_knn, "),
+        (&[&lists[..], &["--model", "oracle"]].concat(), "possible values: popularity, "),
         (
             &[&lists[..], &["--set", "svd.n_factor=3"]].concat(),
             "unknown field `n_factor`, expected one of `n_factors`",
