@@ -2,7 +2,6 @@
 
 mod command;
 mod protocols;
-mod ratings;
 
 use clap::Parser;
 use serde_json::Value;
