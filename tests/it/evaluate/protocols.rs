@@ -164,6 +164,30 @@ fn the_next_item_of_a_sequence_is_asked_for_with_everything_before_it() {
 }
 
 #[test]
+fn categories_tell_how_varied_and_how_well_mixed_lists_are() {
+    let folder = Folder::new();
+    let (train, test) = folder.checkerboard();
+    // Two categories that are the two halves of the checkerboard, and one item nobody has.
+    let line = |item: u32| format!("i{item},{}\n", ["even", "odd"][item as usize % 2]);
+    let categories: String = (0..20).map(line).chain(["i99,odd\n".into()]).collect();
+    let categories = folder.file("categories", categories);
+    let arguments = ["top-n", "--train", &train, "--test", &test, "--model", "item_knn"];
+    let more = ["--k", "1,4", "--categories", &categories];
+    let answer = json(&run(&[&arguments[..], &more[..]].concat()).unwrap());
+    assert_eq!(answer["protocol"]["categories"]["lines_of_unknown_items"], 1);
+    let metric = |name: &str| answer["results"][1]["metrics"][name].as_f64();
+    // The first item is of the user's own half, the others can only be of the other one.
+    assert!(metric("calibration@1").unwrap() < 1e-6, "two mixtures in f32 that are the same");
+    let expected = (1.0 / (0.99 * 0.25 + 0.01_f64)).ln();
+    assert!((metric("calibration@4").unwrap() - expected).abs() < 1e-6);
+    // Of six pairs, three are across the halves.
+    assert!((metric("diversity@4").unwrap() - 0.5).abs() < 1e-6);
+    assert_eq!(metric("diversity@1"), None, "one item has no pairs");
+    let without = json(&run(&arguments).unwrap());
+    assert!(without["results"][1]["metrics"].get("calibration@10").is_none());
+}
+
+#[test]
 fn a_picture_shows_every_model() {
     let folder = Folder::new();
     let (train, test) = folder.checkerboard();
