@@ -1,6 +1,9 @@
 //! What each command does.
 
-use super::import::{self, Format};
+use super::{
+    evaluate::{self, Protocol},
+    import::{self, Format},
+};
 use crate::{
     app::{self, App},
     config::Config,
@@ -101,6 +104,17 @@ pub(super) async fn import(
     let rejects = rejects.unwrap_or_else(|| import::default_rejects_path(&paths));
     let progress = std::io::stderr().is_terminal();
     let report = import::import(&*store, &rules, format, &paths, &rejects, progress).await?;
+    if is_json {
+        say(serde_json::to_string(&report).context("cannot write the report")?);
+    } else {
+        say(&report);
+    }
+    Ok(())
+}
+
+/// Measures the models on files and says what came of it.
+pub(super) fn evaluate(protocol: &Protocol, is_json: bool) -> anyhow::Result<()> {
+    let report = evaluate::evaluate(protocol, std::io::stderr().is_terminal())?;
     if is_json {
         say(serde_json::to_string(&report).context("cannot write the report")?);
     } else {

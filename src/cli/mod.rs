@@ -5,7 +5,9 @@
 
 mod commands;
 mod demo;
+pub mod evaluate;
 pub mod import;
+mod input;
 
 use crate::{config::Config, telemetry};
 use clap::{Parser, Subcommand};
@@ -48,6 +50,12 @@ enum Command {
         #[arg(long)]
         rejects: Option<PathBuf>,
     },
+    /// Measure the models on files, by published protocols.
+    Evaluate {
+        /// What is asked of the models.
+        #[command(subcommand)]
+        protocol: evaluate::Protocol,
+    },
     /// Print every key with its present value, secrets redacted.
     Config,
 }
@@ -79,6 +87,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Import { format, paths, rejects } => {
             runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))
         }
+        Command::Evaluate { protocol } => commands::evaluate(&protocol, arguments.json),
         Command::Config => commands::show_config(&config, arguments.json),
     };
     // What still runs after the grace period is not waited for: a fit ends with the process.

@@ -4,6 +4,7 @@
 
 mod api;
 mod architecture;
+mod evaluate;
 mod import;
 mod model_contract;
 mod operations;

@@ -4,7 +4,7 @@
 //! would take the rest of the file into memory and into one rejected row. Here such a row gives its
 //! further lines back. What the cells of a sound row are is the same, which a test holds on to.
 
-use super::lines::{LINE_BYTES_MAX, Line, Lines};
+use crate::cli::input::{LINE_BYTES_MAX, Line, Lines};
 use std::{io, mem};
 
 /// A row with as many cells as the header has.

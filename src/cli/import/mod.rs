@@ -13,7 +13,6 @@
 mod cells;
 mod csv_rows;
 mod feed;
-mod lines;
 mod movielens;
 mod movielens_layout;
 mod ndjson;

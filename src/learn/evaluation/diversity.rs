@@ -110,13 +110,7 @@ impl ItemVectors {
         let mut sums = Vec::with_capacity(longest + 1);
         sums.push(0.0_f64);
         for &item in &ranked[..longest] {
-            let (dimensions, values) = self.row(item);
-            let mut cosines = 0.0_f64;
-            for (&dimension, &value) in dimensions.iter().zip(values) {
-                let sum = &mut scratch[dimension as usize];
-                cosines += f64::from(*sum) * f64::from(value);
-                *sum += value;
-            }
+            let cosines = meet(self.row(item), scratch);
             sums.push(sums.last().copied().unwrap_or_default() + cosines);
         }
         for &item in &ranked[..longest] {
@@ -136,6 +130,28 @@ impl ItemVectors {
         let item = item as usize;
         if item < self.rows.n_rows() { self.rows.row(item) } else { (&[], &[]) }
     }
+}
+
+/// The product of a row and `sums`, to which the row is then added.
+fn meet((dimensions, values): (&[u32], &[f32]), sums: &mut [f32]) -> f64 {
+    // Four partial sums, so that an addition need not wait for the one before it.
+    let mut lanes = [0.0_f64; 4];
+    let (dimension_chunks, dimensions_left) = dimensions.as_chunks::<4>();
+    let (value_chunks, values_left) = values.as_chunks::<4>();
+    let mut add = |lane: &mut f64, dimension: u32, value: f32| {
+        let sum = &mut sums[dimension as usize];
+        *lane += f64::from(*sum * value);
+        *sum += value;
+    };
+    for (dimensions, values) in dimension_chunks.iter().zip(value_chunks) {
+        for lane in 0..4 {
+            add(&mut lanes[lane], dimensions[lane], values[lane]);
+        }
+    }
+    for (&dimension, &value) in dimensions_left.iter().zip(values_left) {
+        add(&mut lanes[0], dimension, value);
+    }
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
 
 /// Equal coordinates in these dimensions, of length 1 together.

@@ -1,12 +1,13 @@
 //! Everything about a model's lists in one pass over the shoppers, at several cut-offs.
 //!
-//! The values of every single shopper are kept, in the order of the cases, so that two models can be
+//! Making lists ([`rank_lists`]) is apart from measuring them, so that the one can be timed without the
+//! other. The values of every single shopper are kept, in the order of the cases, so that two models can be
 //! compared by [`super::compare`].
 
 use super::{
     Candidates, HeldOutCase, Ties,
     diversity::{ItemCategories, ItemVectors, coverage, entropy, gini, mean_popularity, novelty},
-    list_report::{ListMetric, ListReport},
+    list_report::{ListMetric, ListReport, WIDTH},
     metrics::{
         average_precision_at_k, f1_at_k, hit_rate_at_k, ndcg_at_k, precision_at_k, recall_at_k,
         recall_min_at_k, reciprocal_rank_at_k,
@@ -17,7 +18,7 @@ use crate::learn::dataset::{InteractionMatrix, ItemIdx};
 use crate::learn::recommenders::Query;
 use rayon::prelude::*;
 
-/// Cases that one task ranks.
+/// Cases that one task ranks or measures.
 const BLOCK: usize = 32;
 
 /// What is known of the items beside the lists.
@@ -68,147 +69,140 @@ impl<'a> ListProtocol<'a> {
     }
 }
 
+/// The first items of every case that counts, best first.
+#[derive(Clone, Debug)]
+pub struct RankedLists {
+    /// The case's position, and its list; empty if the model had nothing to say.
+    lists: Vec<(usize, Vec<u32>)>,
+    /// `(n_users)`; empty if not asked for.
+    areas: Vec<f64>,
+    n_items: usize,
+    n_silent: usize,
+}
+
 /// Makes the lists of all cases that have a relevant item, in parallel, the same at any thread count.
 ///
 /// `scorer` fills the first buffer `(n_items)` and may use the second, like
 /// [`Blend::score_items`](crate::learn::recommenders::Blend::score_items); a case for which it says
 /// `false` counts with an empty list.
+pub fn rank_lists(
+    scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool + Sync,
+    cases: &[HeldOutCase],
+    n_items: usize,
+    protocol: &ListProtocol<'_>,
+) -> RankedLists {
+    let longest = protocol.ks.iter().copied().max().unwrap_or(0);
+    let rules = (protocol.ties, protocol.candidates);
+    let rank_block = |room: &mut (Vec<f32>, Vec<f32>, Ranker), (block, cases): (usize, &[_])| {
+        let (scores, scratch, ranker) = room;
+        let mut ranked = RankedLists { lists: vec![], areas: vec![], n_items, n_silent: 0 };
+        let cases = (block * BLOCK..).zip(cases);
+        for (at, case) in cases.filter(|(_, case): &(_, &HeldOutCase)| !case.relevant.is_empty()) {
+            let area = if scorer(case.query(), scores, scratch) {
+                ranker.rank(scores, (at, case), longest, rules, protocol.with_area)
+            } else {
+                ranker.clear();
+                ranked.n_silent += 1;
+                // Without scores every pair is a tie.
+                protocol.with_area.then_some(0.5)
+            };
+            ranked.areas.extend(area);
+            ranked.lists.push((at, ranker.ranked.clone()));
+        }
+        ranked
+    };
+    let room = || (vec![0.0; n_items], vec![0.0; n_items], Ranker::default());
+    let blocks = cases.par_chunks(BLOCK).enumerate().map_init(room, rank_block);
+    let blocks: Vec<RankedLists> = blocks.collect();
+    let mut all = RankedLists { lists: vec![], areas: vec![], n_items, n_silent: 0 };
+    for block in blocks {
+        all.lists.extend(block.lists);
+        all.areas.extend(block.areas);
+        all.n_silent += block.n_silent;
+    }
+    all
+}
+
+/// [`rank_lists`], then [`RankedLists::measure`].
 pub fn measure_lists(
     scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool + Sync,
     cases: &[HeldOutCase],
     n_items: usize,
     protocol: &ListProtocol<'_>,
 ) -> ListReport {
-    let room = || Room::new(n_items, protocol);
-    let blocks: Vec<Block> = cases
-        .par_chunks(BLOCK)
-        .enumerate()
-        .map_init(room, |room, (block, cases)| {
-            room.measure(&scorer, block * BLOCK, cases, protocol)
-        })
-        .collect();
-    let ks = protocol.ks.to_vec();
-    let mut report = ListReport {
-        spread: spread(&blocks, n_items, &ks),
-        ks,
-        values: Vec::new(),
-        areas: Vec::new(),
-        n_users: 0,
-        n_silent: 0,
-    };
-    for block in blocks {
-        report.n_users += block.lists.len();
-        report.n_silent += block.n_silent;
-        report.values.extend(block.values);
-        report.areas.extend(block.areas);
-    }
-    report
+    rank_lists(scorer, cases, n_items, protocol).measure(cases, protocol)
 }
 
-/// How evenly the first `k` of all lists spread over the catalogue, for every `k`.
-fn spread(blocks: &[Block], n_items: usize, ks: &[usize]) -> Vec<[f64; 3]> {
-    let of = |&k: &usize| {
-        let mut counts = vec![0_u32; n_items];
-        for &item in
-            blocks.iter().flat_map(|block| &block.lists).flat_map(|list| list.iter().take(k))
-        {
+impl RankedLists {
+    /// Measures the lists made for `cases`, in parallel, the same at any thread count.
+    pub fn measure(self, cases: &[HeldOutCase], protocol: &ListProtocol<'_>) -> ListReport {
+        let scratch = || protocol.catalogue.map_or_else(Vec::new, |known| known.vectors.scratch());
+        let of_block = |scratch: &mut Vec<f32>, block: &[(usize, Vec<u32>)]| {
+            let mut values = Vec::with_capacity(block.len() * protocol.ks.len() * WIDTH);
+            for (at, list) in block {
+                put_values(list, &cases[*at], protocol, scratch, &mut values);
+            }
+            values
+        };
+        let values: Vec<Vec<f64>> =
+            self.lists.par_chunks(BLOCK).map_init(scratch, of_block).collect();
+        ListReport {
+            ks: protocol.ks.to_vec(),
+            values: values.concat(),
+            spread: protocol.ks.iter().map(|&k| self.spread(k)).collect(),
+            n_users: self.lists.len(),
+            n_silent: self.n_silent,
+            areas: self.areas,
+        }
+    }
+
+    /// How evenly the first `k` of all lists spread over the catalogue.
+    fn spread(&self, k: usize) -> [f64; 3] {
+        let mut counts = vec![0_u32; self.n_items];
+        for &item in self.lists.iter().flat_map(|(_, list)| list.iter().take(k)) {
             counts[item as usize] += 1;
         }
         [coverage(&counts), gini(&counts), entropy(&counts)]
-    };
-    ks.iter().map(of).collect()
-}
-
-/// What came of one block.
-#[derive(Default)]
-struct Block {
-    lists: Vec<Vec<u32>>,
-    values: Vec<f64>,
-    areas: Vec<f64>,
-    n_silent: usize,
-}
-
-/// The buffers of one task, used for one case after another.
-struct Room {
-    scores: Vec<f32>,
-    scratch: Vec<f32>,
-    ranker: Ranker,
-    overlaps: Vec<f32>,
-}
-
-impl Room {
-    fn new(n_items: usize, protocol: &ListProtocol<'_>) -> Self {
-        Self {
-            scores: vec![0.0; n_items],
-            scratch: vec![0.0; n_items],
-            ranker: Ranker::default(),
-            overlaps: protocol.catalogue.map_or_else(Vec::new, |known| known.vectors.scratch()),
-        }
     }
+}
 
-    /// Measures the cases of a block, the first of which is the `first`th of all.
-    fn measure(
-        &mut self,
-        scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool,
-        first: usize,
-        cases: &[HeldOutCase],
-        protocol: &ListProtocol<'_>,
-    ) -> Block {
-        let longest = protocol.ks.iter().copied().max().unwrap_or(0);
-        let mut block = Block::default();
-        let counted = (first..).zip(cases).filter(|(_, case)| !case.relevant.is_empty());
-        for (at, case) in counted {
-            if scorer(case.query(), &mut self.scores, &mut self.scratch) {
-                let rules = (protocol.ties, protocol.candidates);
-                self.ranker.rank(&self.scores, (at, case), longest, rules);
-            } else {
-                self.ranker.clear();
-                block.n_silent += 1;
-            }
-            if protocol.with_area {
-                // Without scores every pair is a tie.
-                block.areas.push(self.ranker.area_under_curve().unwrap_or(0.5));
-            }
-            self.put_values(case, protocol, &mut block.values);
-            block.lists.push(self.ranker.ranked.clone());
-        }
-        block
-    }
-
-    /// Appends the values of the last list, `(n_ks, WIDTH)`.
-    fn put_values(&mut self, case: &HeldOutCase, protocol: &ListProtocol<'_>, out: &mut Vec<f64>) {
-        let list = &self.ranker.ranked[..];
-        let diversity = protocol.catalogue.map_or_else(Vec::new, |known| {
-            known.vectors.diversity(list, protocol.ks, &mut self.overlaps)
-        });
-        for (at, &k) in protocol.ks.iter().enumerate() {
-            let value = |metric: ListMetric| {
-                let known = protocol.catalogue;
-                let categories = || known?.categories.as_ref();
-                let of_list: fn(&[u32], &[u32], usize) -> f64 = match metric {
-                    ListMetric::Recall => recall_at_k,
-                    ListMetric::RecallMin => recall_min_at_k,
-                    ListMetric::Ndcg => ndcg_at_k,
-                    ListMetric::Precision => precision_at_k,
-                    ListMetric::F1 => f1_at_k,
-                    ListMetric::Map => average_precision_at_k,
-                    ListMetric::Mrr => reciprocal_rank_at_k,
-                    ListMetric::HitRate => hit_rate_at_k,
-                    ListMetric::Novelty => {
-                        return known.and_then(|c| novelty(list, &c.popularity, c.n_users, k));
-                    }
-                    ListMetric::MeanPopularity => {
-                        return known.and_then(|c| mean_popularity(list, &c.popularity, k));
-                    }
-                    ListMetric::Diversity => return diversity.get(at).copied().flatten(),
-                    ListMetric::Calibration => {
-                        return categories()?.calibration(&case.history, list, k);
-                    }
-                };
-                Some(of_list(list, &case.relevant, k))
+/// Appends the values of a list, `(n_ks, WIDTH)`.
+fn put_values(
+    list: &[u32],
+    case: &HeldOutCase,
+    protocol: &ListProtocol<'_>,
+    scratch: &mut [f32],
+    out: &mut Vec<f64>,
+) {
+    let known = protocol.catalogue;
+    let diversity =
+        known.map_or_else(Vec::new, |known| known.vectors.diversity(list, protocol.ks, scratch));
+    for (at, &k) in protocol.ks.iter().enumerate() {
+        let value = |metric: ListMetric| {
+            let categories = || known?.categories.as_ref();
+            let of_list: fn(&[u32], &[u32], usize) -> f64 = match metric {
+                ListMetric::Recall => recall_at_k,
+                ListMetric::RecallMin => recall_min_at_k,
+                ListMetric::Ndcg => ndcg_at_k,
+                ListMetric::Precision => precision_at_k,
+                ListMetric::F1 => f1_at_k,
+                ListMetric::Map => average_precision_at_k,
+                ListMetric::Mrr => reciprocal_rank_at_k,
+                ListMetric::HitRate => hit_rate_at_k,
+                ListMetric::Novelty => {
+                    return known.and_then(|c| novelty(list, &c.popularity, c.n_users, k));
+                }
+                ListMetric::MeanPopularity => {
+                    return known.and_then(|c| mean_popularity(list, &c.popularity, k));
+                }
+                ListMetric::Diversity => return diversity.get(at).copied().flatten(),
+                ListMetric::Calibration => {
+                    return categories()?.calibration(&case.history, list, k);
+                }
             };
-            out.extend(ListMetric::ALL.map(|metric| value(metric).unwrap_or(f64::NAN)));
-        }
+            Some(of_list(list, &case.relevant, k))
+        };
+        out.extend(ListMetric::ALL.map(|metric| value(metric).unwrap_or(f64::NAN)));
     }
 }
 
@@ -216,7 +210,6 @@ impl Room {
 mod tests {
     use super::*;
     use crate::learn::dataset::UserIdx;
-    use crate::learn::evaluation::list_report::WIDTH;
 
     const N_ITEMS: u32 = 50;
 

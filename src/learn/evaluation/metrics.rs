@@ -8,8 +8,6 @@
 //! out here. Means over shoppers are taken in [`super::measure`]; what a list is besides accurate is
 //! in [`super::diversity`].
 
-use std::cmp::Ordering;
-
 /// Whether each of the first `k` places holds a hit.
 fn hits<'a>(
     ranked: &'a [u32],
@@ -99,16 +97,19 @@ pub fn hit_rate_at_k(ranked: &[u32], relevant: &[u32], k: usize) -> f64 {
 /// The chance that a relevant item scores above one that is not, a tie counting half: the area under the
 /// ROC curve (Hanley and `McNeil`, Radiology 1982; by shopper: Rendle et al., "BPR", UAI 2009, section 4.1).
 ///
-/// `relevant`: scores in rising [`f32::total_cmp`] order; `others`: in any order. `None` if either is
-/// empty. Costs a binary search among `relevant` for each of the others.
-pub fn area_under_curve(relevant: &[f32], others: impl IntoIterator<Item = f32>) -> Option<f64> {
-    debug_assert!(relevant.is_sorted_by(|a, b| a.total_cmp(b) != Ordering::Greater));
+/// `relevant`: scores, rising; `others`: in any order. `None` if either is empty. Costs a binary search
+/// among `relevant` for each of the others.
+pub fn area_under_curve<T: Ord>(
+    relevant: &[T],
+    others: impl IntoIterator<Item = T>,
+) -> Option<f64> {
+    debug_assert!(relevant.is_sorted());
     // Halves, so that the sum is exact.
     let (mut won_halves, mut n_others) = (0_u64, 0_u64);
     for other in others {
-        let below = relevant.partition_point(|score| score.total_cmp(&other) == Ordering::Less);
+        let below = relevant.partition_point(|score| *score < other);
         let rest = &relevant[below..];
-        let equal = rest.partition_point(|score| score.total_cmp(&other) == Ordering::Equal);
+        let equal = rest.partition_point(|score| *score == other);
         won_halves += (2 * (rest.len() - equal) + equal) as u64;
         n_others += 1;
     }
@@ -190,9 +191,9 @@ mod tests {
     #[test]
     fn the_area_counts_pairs_in_the_right_order_and_half_of_the_ties() {
         // Pairs (relevant, other): 1 wins over 0 alone, ties with 1; 3 wins over all three.
-        let area = area_under_curve(&[1.0, 3.0], [2.0, 1.0, 0.0]).unwrap();
+        let area = area_under_curve(&[1, 3], [2, 1, 0]).unwrap();
         assert_close(area, (1.5 + 3.0) / 6.0);
-        assert_eq!(area_under_curve(&[], [1.0]), None);
-        assert_eq!(area_under_curve(&[1.0], []), None);
+        assert_eq!(area_under_curve(&[], [1]), None);
+        assert_eq!(area_under_curve(&[1], []), None);
     }
 }

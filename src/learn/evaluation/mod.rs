@@ -31,7 +31,7 @@ pub use choose::learn_blend;
 pub use compare::{Estimate, PairedBootstrap, paired_bootstrap, paired_difference};
 pub use diversity::{ItemCategories, ItemVectors};
 pub use list_report::{ListMetric, ListReport};
-pub use lists::{Catalogue, ListProtocol, measure_lists};
+pub use lists::{Catalogue, ListProtocol, RankedLists, measure_lists, rank_lists};
 pub use measure::{HeldOutCase, Metrics, evaluate, evaluate_model};
 pub use ranking::{Candidates, Ties};
 pub use rating_error::{RatingErrors, rating_errors};

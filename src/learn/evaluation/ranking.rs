@@ -2,7 +2,6 @@
 
 use super::{HeldOutCase, metrics::area_under_curve};
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::index};
-use std::cmp::Ordering;
 
 /// Who goes first among equal scores. Models that count tie a lot, so this can decide a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,19 +32,39 @@ pub enum Candidates {
     },
 }
 
-/// An item that competes.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    score: f32,
-    item: u32,
-    is_relevant: bool,
+/// An item that competes, as one number that is less the further in front its place is: the score turned
+/// round, then whether it is held back, then the position.
+type Key = u64;
+
+/// Bits of a key for the position; the bit above them holds relevant items back.
+const ITEM_BITS: u32 = 31;
+
+fn key(item: u32, score: f32) -> Key {
+    u64::from(!rising(score)) << 32 | u64::from(item)
+}
+
+fn item_of(key: Key) -> u32 {
+    key as u32 & ((1 << ITEM_BITS) - 1)
+}
+
+/// The score's place in the order of [`f32::total_cmp`].
+fn rising(score: f32) -> u32 {
+    let bits = score.to_bits();
+    // Below 0 the order of the bits is the other way round.
+    bits ^ ((bits.cast_signed() >> 31).cast_unsigned() | 1 << 31)
+}
+
+/// The score of a key, as [`rising`] gives it.
+fn rising_of(key: Key) -> u32 {
+    !((key >> 32) as u32)
 }
 
 /// The room for one list after another.
 #[derive(Debug, Default)]
 pub(super) struct Ranker {
-    places: Vec<Place>,
-    relevant_scores: Vec<f32>,
+    others: Vec<Key>,
+    relevant: Vec<Key>,
+    relevant_scores: Vec<u32>,
     /// The best items of the last case, best first.
     pub(super) ranked: Vec<u32>,
 }
@@ -53,94 +72,94 @@ pub(super) struct Ranker {
 impl Ranker {
     /// No list: the model had nothing to say.
     pub(super) fn clear(&mut self) {
-        self.places.clear();
+        self.others.clear();
+        self.relevant.clear();
         self.ranked.clear();
     }
 
     /// Lets the candidates of `case`, the `at`th, compete for `n` places.
+    ///
+    /// Returns the area under the curve over everything that competes, if asked for; a half, where there
+    /// is nothing to compare.
     pub(super) fn rank(
         &mut self,
         scores: &[f32],
         (at, case): (usize, &HeldOutCase),
         n: usize,
         (ties, candidates): (Ties, Candidates),
-    ) {
+        with_area: bool,
+    ) -> Option<f64> {
         self.admit(scores, case);
         if let Candidates::Sampled { n_negatives, seed } = candidates {
             self.sample(n_negatives, seed, at as u64);
         }
-        self.ranked.clear();
-        if n == 0 {
-            return;
+        let area = with_area.then(|| self.area_under_curve());
+        if ties == Ties::Conservative {
+            self.relevant.iter_mut().for_each(|key| *key |= 1 << ITEM_BITS);
         }
-        let by_score = |a: &Place, b: &Place| b.score.total_cmp(&a.score);
-        match ties {
-            Ties::LowerPosition => {
-                self.select(n, |a, b| by_score(a, b).then(a.item.cmp(&b.item)));
-            }
-            Ties::Conservative => self.select(n, |a, b| {
-                by_score(a, b).then(a.is_relevant.cmp(&b.is_relevant)).then(a.item.cmp(&b.item))
-            }),
-        }
+        self.others.append(&mut self.relevant);
+        self.select(n);
+        area
     }
 
-    /// Everything but what is excluded, by position.
+    /// Everything but what is excluded, by position, the relevant ones apart.
     fn admit(&mut self, scores: &[f32], case: &HeldOutCase) {
         debug_assert!(case.excluded.is_sorted() && case.relevant.is_sorted());
-        self.places.clear();
+        debug_assert!(scores.len() < 1 << ITEM_BITS);
+        self.clear();
         let mut excluded = case.excluded.iter().copied().peekable();
         let mut relevant = case.relevant.iter().copied().peekable();
-        for (item, &score) in (0..).zip(scores) {
-            let is_excluded = excluded.next_if_eq(&item).is_some();
-            let is_relevant = relevant.next_if_eq(&item).is_some();
-            if !is_excluded {
-                self.places.push(Place { score, item, is_relevant });
+        let mut from = 0_u32;
+        loop {
+            // What lies between two items of the shopper's own needs no look at either list.
+            let end = scores.len() as u32;
+            let next = |items: &mut std::iter::Peekable<_>| items.peek().copied().unwrap_or(end);
+            let to = next(&mut excluded).min(next(&mut relevant)).min(end);
+            let between = &scores[from as usize..to as usize];
+            self.others.extend((from..).zip(between).map(|(item, &score)| key(item, score)));
+            if to == end {
+                break;
             }
+            let is_relevant = relevant.next_if_eq(&to).is_some();
+            let is_excluded = excluded.next_if_eq(&to).is_some();
+            if is_relevant && !is_excluded {
+                self.relevant.push(key(to, scores[to as usize]));
+            }
+            from = to + 1;
         }
     }
 
-    /// Leaves the relevant places and `n` of the others; the places stay in order.
+    /// Leaves `n` of the others, in their order.
     fn sample(&mut self, n: usize, seed: u64, stream: u64) {
-        let n_others = self.places.iter().filter(|place| !place.is_relevant).count();
-        if n_others <= n {
+        if self.others.len() <= n {
             return;
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        let mut drawn = index::sample(&mut rng, n_others, n).into_vec();
+        let mut drawn = index::sample(&mut rng, self.others.len(), n).into_vec();
         drawn.sort_unstable();
-        let mut drawn = drawn.into_iter().peekable();
-        let mut at = 0;
-        self.places.retain(|place| {
-            if place.is_relevant {
-                return true;
-            }
-            at += 1;
-            drawn.next_if_eq(&(at - 1)).is_some()
-        });
+        for (to, from) in drawn.into_iter().enumerate() {
+            self.others[to] = self.others[from];
+        }
+        self.others.truncate(n);
     }
 
-    /// Takes the first `n` places in the order of `better`.
-    fn select(&mut self, n: usize, better: impl Fn(&Place, &Place) -> Ordering) {
-        let best = if n < self.places.len() {
-            self.places.select_nth_unstable_by(n - 1, &better);
-            &mut self.places[..n]
-        } else {
-            &mut self.places[..]
-        };
-        best.sort_unstable_by(&better);
-        self.ranked.extend(best.iter().map(|place| place.item));
-    }
-
-    /// The area under the curve of the last case, over everything that competed.
-    pub(super) fn area_under_curve(&mut self) -> Option<f64> {
-        let of = |is_relevant| {
-            move |place: &Place| (place.is_relevant == is_relevant).then_some(place.score)
-        };
+    fn area_under_curve(&mut self) -> f64 {
         self.relevant_scores.clear();
-        self.relevant_scores.extend(self.places.iter().filter_map(of(true)));
-        self.relevant_scores.sort_unstable_by(f32::total_cmp);
-        area_under_curve(&self.relevant_scores, self.places.iter().filter_map(of(false)))
+        self.relevant_scores.extend(self.relevant.iter().map(|&key| rising_of(key)));
+        self.relevant_scores.sort_unstable();
+        let others = self.others.iter().map(|&key| rising_of(key));
+        area_under_curve(&self.relevant_scores, others).unwrap_or(0.5)
+    }
+
+    /// Takes the `n` least keys, by then all among the others.
+    fn select(&mut self, n: usize) {
+        let n = n.min(self.others.len());
+        if 0 < n && n < self.others.len() {
+            self.others.select_nth_unstable(n - 1);
+        }
+        self.others[..n].sort_unstable();
+        self.ranked.extend(self.others[..n].iter().map(|&key| item_of(key)));
     }
 }
 
@@ -154,7 +173,7 @@ mod tests {
 
     fn ranked(scores: &[f32], n: usize, ties: Ties, candidates: Candidates) -> Vec<u32> {
         let mut ranker = Ranker::default();
-        ranker.rank(scores, (0, &case()), n, (ties, candidates));
+        ranker.rank(scores, (0, &case()), n, (ties, candidates), false);
         ranker.ranked
     }
 
@@ -183,7 +202,7 @@ mod tests {
         let sampled = |at, seed| {
             let mut ranker = Ranker::default();
             let candidates = Candidates::Sampled { n_negatives: 10, seed };
-            ranker.rank(&scores, (at, &case()), 99, (Ties::LowerPosition, candidates));
+            ranker.rank(&scores, (at, &case()), 99, (Ties::LowerPosition, candidates), false);
             ranker.ranked
         };
         let list = sampled(3, 1);
@@ -198,11 +217,22 @@ mod tests {
     #[test]
     fn the_area_is_that_of_what_competes() {
         let mut ranker = Ranker::default();
-        let scores = [1.0, 9.0, 2.0, 2.0, 3.0, 9.0, 2.0];
-        ranker.rank(&scores, (0, &case()), 2, (Ties::LowerPosition, Candidates::All));
+        let mut area = |scores: &[f32]| {
+            let rules = (Ties::LowerPosition, Candidates::All);
+            ranker.rank(scores, (0, &case()), 2, rules, true)
+        };
         // 2.0 is above 1.0, as high as two, below 3.0.
-        assert_eq!(ranker.area_under_curve(), Some(0.5));
-        ranker.clear();
-        assert_eq!(ranker.area_under_curve(), None);
+        assert_eq!(area(&[1.0, 9.0, 2.0, 2.0, 3.0, 9.0, 2.0]), Some(0.5));
+        assert_eq!(area(&[1.0, 9.0, 2.5, 2.0, 3.0, 9.0, 2.0]), Some(0.75));
+        assert_eq!(area(&[1.0, 9.0]), Some(0.5), "the relevant items are not known");
+    }
+
+    #[test]
+    fn keys_keep_the_order_of_scores_of_any_sign() {
+        let falling = [f32::MAX, 2.0, 1e-40, 0.0, -0.0, -1e-40, -1.5, f32::MIN];
+        let keys: Vec<Key> = falling.iter().map(|&score| key(7, score)).collect();
+        assert!(keys.is_sorted_by(|a, b| a < b));
+        assert!(key(1, 2.0) < key(2, 2.0));
+        assert_eq!(item_of(key(123, -4.0)), 123);
     }
 }

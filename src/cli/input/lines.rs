@@ -6,20 +6,20 @@ use std::{
 };
 
 /// Longest line, and longest CSV row over several lines, in bytes.
-pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
+pub(in crate::cli) const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// One line without its end.
-pub(super) struct Line {
+pub(in crate::cli) struct Line {
     /// Its number in the file, from 1.
-    pub(super) number: u64,
+    pub(in crate::cli) number: u64,
     /// What it says; cut if it is too long, approximate if it is not UTF-8.
-    pub(super) text: String,
+    pub(in crate::cli) text: String,
     /// Why it cannot be used.
-    pub(super) problem: Option<&'static str>,
+    pub(in crate::cli) problem: Option<&'static str>,
 }
 
 /// Hands out one line after another.
-pub(super) struct Lines {
+pub(in crate::cli) struct Lines {
     reader: Box<dyn BufRead>,
     n_read: u64,
     latin_1: bool,
@@ -28,17 +28,17 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Lines of UTF-8.
-    pub(super) fn new(reader: Box<dyn BufRead>) -> Self {
+    pub(in crate::cli) fn new(reader: Box<dyn BufRead>) -> Self {
         Self { reader, n_read: 0, latin_1: false, put_back: VecDeque::new() }
     }
 
     /// Takes lines that are not UTF-8 for ISO 8859-1, as older data sets are written.
-    pub(super) fn or_latin_1(&mut self) {
+    pub(in crate::cli) fn or_latin_1(&mut self) {
         self.latin_1 = true;
     }
 
     /// The next line, if there is one.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
+    pub(in crate::cli) fn next(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.put_back.pop_front() {
             return Ok(Some(line));
         }
@@ -70,14 +70,14 @@ impl Lines {
     }
 
     /// Makes [`Self::next`] hand out `lines` again, first things first.
-    pub(super) fn put_back(&mut self, lines: Vec<Line>) {
+    pub(in crate::cli) fn put_back(&mut self, lines: Vec<Line>) {
         for line in lines.into_iter().rev() {
             self.put_back.push_front(line);
         }
     }
 
     /// The next line that is not blank, which stays the next.
-    pub(super) fn peek(&mut self) -> io::Result<Option<&Line>> {
+    pub(in crate::cli) fn peek(&mut self) -> io::Result<Option<&Line>> {
         while let Some(line) = self.next()? {
             if !line.text.trim().is_empty() {
                 self.put_back(vec![line]);
