@@ -5,6 +5,7 @@
 //! about lists there (Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-n
 //! recommendation tasks", `RecSys` 2010).
 
+pub mod bayesian;
 pub mod data;
 
 pub use data::Ratings;

@@ -1,0 +1,74 @@
+//! Random numbers, and the conjugate draws of hyper-parameters.
+
+use rand::{SeedableRng, rngs::ChaCha8Rng};
+use rand_distr::{Distribution, Gamma, StandardNormal};
+
+/// Independent streams of random numbers, one for each task, so that threads do not change a draw.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Streams {
+    seed: u64,
+}
+
+/// What a stream is used for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    Start,
+    Rows,
+    Centre,
+    Members,
+    Hyperparameters,
+    Noise,
+    Latent,
+}
+
+/// A side's or the whole model's share of the streams.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner {
+    Users,
+    Items,
+    All,
+}
+
+impl Streams {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The stream of a block of rows (fewer than 2³²) in an iteration (fewer than 2²⁴).
+    pub(super) fn of(
+        self,
+        iteration: usize,
+        owner: Owner,
+        purpose: Purpose,
+        block: usize,
+    ) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let place = (iteration as u64) << 8 | (owner as u64) << 4 | purpose as u64;
+        rng.set_stream(place << 32 | block as u64);
+        rng
+    }
+}
+
+/// A precision given `n` deviations with this sum of squares: `Gamma(shape + n/2, rate + sum/2)`.
+pub(super) fn precision(
+    (shape, rate): (f64, f64),
+    n: usize,
+    sum_of_squares: f64,
+    rng: &mut ChaCha8Rng,
+) -> f64 {
+    let (shape, rate) = (shape + 0.5 * n as f64, rate + 0.5 * sum_of_squares);
+    let drawn = Gamma::new(shape, 1.0 / rate).map_or(shape / rate, |gamma| gamma.sample(rng));
+    drawn.clamp(PRECISION_MIN, PRECISION_MAX)
+}
+
+/// A mean `~ N(0, 1/prior)` given `n` values with this sum and precision.
+pub(super) fn mean(prior: f64, n: usize, sum: f64, precision: f64, rng: &mut ChaCha8Rng) -> f64 {
+    let whole = prior + n as f64 * precision;
+    let normal: f64 = StandardNormal.sample(rng);
+    precision * sum / whole + normal / whole.sqrt()
+}
+
+/// Where precisions are kept, so that `f32` can hold their products; data on a scale of 10⁻⁴ to 10⁴
+/// never comes near.
+const PRECISION_MIN: f64 = 1e-8;
+const PRECISION_MAX: f64 = 1e8;
