@@ -50,14 +50,22 @@ enum Command {
         #[arg(long)]
         rejects: Option<PathBuf>,
     },
-    /// Measure the models on files, by published protocols.
+    /// Measure the models: on files by published protocols, or on the stored events.
     Evaluate {
         /// What is asked of the models.
         #[command(subcommand)]
-        protocol: evaluate::Protocol,
+        what: Evaluated,
     },
     /// Print every key with its present value, secrets redacted.
     Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum Evaluated {
+    /// The stored events, by time: models, the blend that would be served, and what each event is worth.
+    Shop(evaluate::shop::ShopArguments),
+    #[command(flatten)]
+    Files(evaluate::Protocol),
 }
 
 /// Runs a command.
@@ -87,7 +95,12 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Import { format, paths, rejects } => {
             runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))
         }
-        Command::Evaluate { protocol } => commands::evaluate(&protocol, arguments.json),
+        Command::Evaluate { what: Evaluated::Shop(shop) } => {
+            runtime.block_on(evaluate::shop::shop(config, shop, arguments.json))
+        }
+        Command::Evaluate { what: Evaluated::Files(protocol) } => {
+            commands::evaluate(&protocol, arguments.json)
+        }
         Command::Config => commands::show_config(&config, arguments.json),
     };
     // What still runs after the grace period is not waited for: a fit ends with the process.

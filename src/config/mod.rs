@@ -8,8 +8,8 @@ mod check;
 use crate::{
     domain::Currency,
     learn::recommenders::{
-        AlsParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams, SvdParams,
-        UserKnnParams,
+        AlsParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams,
+        Rp3BetaParams, SvdParams, UserKnnParams,
     },
 };
 use serde::{Deserialize, Serialize, Serializer};
@@ -170,7 +170,7 @@ section! {
     /// Which models, and how they are fitted.
     Models {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
-        user_knn: UserKnnParams, svd: SvdParams, als: AlsParams, ease: EaseParams,
+        user_knn: UserKnnParams, rp3beta: Rp3BetaParams, svd: SvdParams, als: AlsParams, ease: EaseParams,
     }
 }
 section! {
@@ -277,6 +277,7 @@ impl Models {
             popularity: self.popularity,
             item_knn: self.item_knn,
             user_knn: self.user_knn,
+            rp3beta: self.rp3beta,
             svd: self.svd,
             als: self.als,
             ease: self.ease,

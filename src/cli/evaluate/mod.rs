@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `top-n` | what will this user want? | `top_n` |
 //! | `sequential` | what comes next? | `sequential` |
+//! | `shop` | what is each model, and each kind of event, worth on the stored events? | `shop` |
 //!
 //! `files` reads, `cases` turns rows into a matrix and questions, `contender` fits and measures one model
 //! after another, `report` says what came of it, `tables` prints it, `picture` draws it. A model is known by its name and a
@@ -19,7 +20,9 @@ mod parameters;
 mod picture;
 mod ranked;
 mod report;
+mod search;
 mod sequential;
+pub(crate) mod shop;
 mod tables;
 mod text_file;
 mod top_n;
@@ -65,11 +68,21 @@ pub struct Common {
 #[derive(Clone, Debug, clap::Args)]
 pub struct ListArguments {
     /// Models to measure; all if none is named. Popularity is always measured beside them.
-    #[arg(long = "model", value_name = "NAME", value_parser = named(&ModelKind::ALL, ModelKind::name))]
+    #[arg(long = "model", value_name = "NAME", value_parser = named(ModelKind::ALL, ModelKind::name))]
     models: Vec<ModelKind>,
     /// Cut-offs.
     #[arg(long, value_delimiter = ',', default_value = "10,20", value_parser = parse_cut_off)]
     k: Vec<usize>,
+    /// First search for the best parameters of each model, and for the best blend of them, on a tenth of
+    /// every user's items in what is learned from; what is to be found is read once, at the end.
+    #[arg(long)]
+    search: bool,
+    /// Most candidates of the search.
+    #[arg(long, default_value_t = 128, requires = "search", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    trials: u32,
+    /// Most seconds of the search.
+    #[arg(long, default_value_t = 600.0, requires = "search", value_parser = parse_seconds)]
+    search_seconds: f64,
     /// Rank items to be found below others with the same score.
     #[arg(long)]
     conservative: bool,
@@ -98,6 +111,11 @@ fn named<K: Copy + Send + Sync + 'static>(
 
 fn parse_cut_off(text: &str) -> Result<usize, String> {
     in_range(text, 1, 1_000)
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.trim().parse().ok().filter(|&seconds: &f64| seconds > 0.0);
+    seconds.ok_or_else(|| "must be a number above 0".into())
 }
 
 fn in_range(text: &str, least: usize, most: usize) -> Result<usize, String> {

@@ -7,6 +7,7 @@ use super::{
     files::{People, read_categories},
     parameters::Parameters,
     report::{Headline, Report, Spread},
+    search,
     tables::Table,
 };
 use crate::learn::{
@@ -46,15 +47,29 @@ pub(super) fn measure_ranked(
     ensure!(!task.cases.is_empty(), "there is nothing to be found that was not known before");
     let kinds = chosen(&lists.models);
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    let parameters = Parameters::new(&ModelParams::default(), &common.changes, &names)?;
+    let mut parameters = Parameters::new(&ModelParams::default(), &common.changes, &names)?;
     for kind in &kinds {
         parameters.of_run(kind.name(), 0)?.check()?;
+    }
+    let mut ks = lists.k.clone();
+    ks.sort_unstable();
+    ks.dedup();
+    let longest = ks.last().copied().unwrap_or_default();
+    let mut blend = None;
+    if lists.search {
+        let base = parameters.of_run("", 0)?;
+        let found = search::search(&task.matrix, &kinds, base, (lists, longest), progress)?;
+        parameters = Parameters::new(&found.params, &[], &names)?;
+        protocol["search"] = search::describe(&found, longest);
+        blend = Some(found.blend);
     }
     let fit_model = |kind, matrix: &InteractionMatrix, params: &ModelParams| {
         let fitted: Box<dyn Recommender> = Box::new(fit(kind, matrix, params, NEVER_STOP)?);
         Ok(fitted)
     };
-    let contenders = contenders(&kinds, ModelKind::name, &parameters, common.seeds, fit_model)?;
+    let mut contenders = contenders(&kinds, ModelKind::name, &parameters, common.seeds, fit_model)?;
+    contenders
+        .extend(blend.iter().map(|blend| search::blend_contender(blend, &parameters, common)));
 
     let categories = lists.categories.as_deref().map(|path| read_categories(path, people));
     let mut categories_facts = Value::Null;
@@ -66,9 +81,6 @@ pub(super) fn measure_ranked(
         }
     };
     let catalogue = Catalogue::new(&task.matrix, categories);
-    let mut ks = lists.k.clone();
-    ks.sort_unstable();
-    ks.dedup();
     let list_protocol = ListProtocol {
         ks: &ks,
         ties: if lists.conservative { Ties::Conservative } else { Ties::LowerPosition },
@@ -79,7 +91,6 @@ pub(super) fn measure_ranked(
         with_area: true,
         catalogue: Some(&catalogue),
     };
-    let longest = ks.last().copied().unwrap_or_default();
     let measure = |contender: &Contender<'_, InteractionMatrix, dyn Recommender>, run| {
         measure_run(contender, run, task, &list_protocol, longest)
     };
@@ -100,7 +111,7 @@ pub(super) fn measure_ranked(
 
 /// The models asked for, each once, popularity always and first; all if none is.
 fn chosen(models: &[ModelKind]) -> Vec<ModelKind> {
-    let asked = if models.is_empty() { &ModelKind::ALL[..] } else { models };
+    let asked = if models.is_empty() { ModelKind::ALL } else { models };
     let mut chosen = vec![ModelKind::Popularity];
     for &kind in asked {
         if !chosen.contains(&kind) {

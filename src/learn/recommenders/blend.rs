@@ -6,6 +6,7 @@
 //! weights are learnt by [`crate::learn::evaluation::learn_blend`].
 
 use super::{FittedModel, ModelKind, Query, Recommender};
+use crate::learn::dataset::ItemIdx;
 use serde::{Deserialize, Serialize};
 
 /// Which models count, and how much.
@@ -50,6 +51,35 @@ impl Blend {
             }
         }
         spoken
+    }
+}
+
+/// The models of a blend, asked as one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blended {
+    /// The models.
+    pub models: Vec<FittedModel>,
+    /// How they are joined.
+    pub blend: Blend,
+}
+
+impl Recommender for Blended {
+    fn n_items(&self) -> usize {
+        self.models.first().map_or(0, Recommender::n_items)
+    }
+
+    fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
+        let mut scratch = vec![0.0; scores.len()];
+        self.blend.score_items(&self.models, query, scores, &mut scratch)
+    }
+
+    /// A sum of standard scores is no rating.
+    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
+        None
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.models.iter().map(Recommender::n_bytes).sum()
     }
 }
 

@@ -87,6 +87,7 @@ models! {
     Popularity in popularity with PopularityParams,
     ItemKnn in item_knn with ItemKnnParams,
     UserKnn in user_knn with UserKnnParams,
+    Rp3Beta in rp3beta with Rp3BetaParams,
     Svd in svd with SvdParams,
     Als in als with AlsParams,
     Ease in ease with EaseParams,

@@ -7,7 +7,7 @@
 //! | "also bought", item-based collaborative filtering | [`item_knn`] |
 //! | user-based collaborative filtering | [`user_knn`] |
 //! | EASE, linear autoencoder, linear model in closed form | [`ease`] |
-//! | random walks, P³α, RP³β, personalised page rank of three steps | [`walk`] |
+//! | random walks, P³α, RP³β, personalised page rank of three steps | [`rp3beta`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
 //! | ensemble, hybrid | [`blend`] |
@@ -25,21 +25,21 @@ pub mod ease;
 pub mod item_knn;
 pub mod kind;
 pub mod popularity;
+pub mod rp3beta;
 pub mod similarity;
 pub mod svd;
 pub mod top_n;
 pub mod user_knn;
-pub mod walk;
 
 pub use als::{Als, AlsParams};
-pub use blend::Blend;
+pub use blend::{Blend, Blended};
 pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use popularity::{Popularity, PopularityParams};
+pub use rp3beta::{Rp3Beta, Rp3BetaParams};
 pub use svd::{Svd, SvdParams};
 pub use user_knn::{UserKnn, UserKnnParams};
-pub use walk::{Walk, WalkParams};
 
 use crate::learn::dataset::{ItemIdx, UserIdx};
 

@@ -151,6 +151,12 @@ const USER_KNN: &[Dimension] = &[
     choice!(user_knn.weighting, WEIGHTINGS),
 ];
 
+const RP3BETA: &[Dimension] = &[
+    number!(rp3beta.alpha: f32, Walk::Linear(0.3, 2.0)),
+    number!(rp3beta.beta: f32, Walk::Linear(0.0, 1.0)),
+    count!(rp3beta.n_neighbors, Walk::Log(30.0, 1_000.0)),
+];
+
 const SVD: &[Dimension] = &[count!(svd.n_factors, Walk::Log(8.0, 256.0))];
 
 const ALS: &[Dimension] = &[
@@ -173,6 +179,7 @@ pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
         ModelKind::Popularity => &[],
         ModelKind::ItemKnn => ITEM_KNN,
         ModelKind::UserKnn => USER_KNN,
+        ModelKind::Rp3Beta => RP3BETA,
         ModelKind::Svd => SVD,
         ModelKind::Als => ALS,
         ModelKind::Ease => EASE,

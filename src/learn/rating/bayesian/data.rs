@@ -42,20 +42,16 @@ impl TwoWay {
         let mean = ratings.mean();
         let value = |rating: &Rating| (f64::from(rating.value) - mean) as f32;
         let (starts, order) = grouped(all, ratings.n_users(), |rating| rating.user.0);
-        let by_user = Lists {
-            starts,
-            others: order.iter().map(|&at| all[at as usize].item.0).collect(),
-        };
+        let by_user =
+            Lists { starts, others: order.iter().map(|&at| all[at as usize].item.0).collect() };
         let user_values = order.iter().map(|&at| value(&all[at as usize])).collect();
         let mut places = vec![0; all.len()];
         for (place, &at) in (0..).zip(&order) {
             places[at as usize] = place;
         }
         let (starts, order) = grouped(all, ratings.n_items(), |rating| rating.item.0);
-        let by_item = Lists {
-            starts,
-            others: order.iter().map(|&at| all[at as usize].user.0).collect(),
-        };
+        let by_item =
+            Lists { starts, others: order.iter().map(|&at| all[at as usize].user.0).collect() };
         let item_values = order.iter().map(|&at| value(&all[at as usize])).collect();
         let user_places = order.iter().map(|&at| places[at as usize]).collect();
         Self { by_user, by_item, user_values, item_values, user_places }

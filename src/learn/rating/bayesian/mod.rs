@@ -91,9 +91,24 @@ pub fn fit(
     let streams = Streams::new(params.seed);
     let n_factors = params.n_factors;
     let (n_users, n_items) = (ratings.n_users(), ratings.n_items());
-    let mut users = Side::new(Owner::Users, &data.by_user, params.user_sets.then_some(n_items), n_factors, streams);
-    let mut items = Side::new(Owner::Items, &data.by_item, params.item_sets.then_some(n_users), n_factors, streams);
-    let priors = Priors { gamma: (params.precision_shape, params.precision_rate), mean_precision: params.mean_precision };
+    let mut users = Side::new(
+        Owner::Users,
+        &data.by_user,
+        params.user_sets.then_some(n_items),
+        n_factors,
+        streams,
+    );
+    let mut items = Side::new(
+        Owner::Items,
+        &data.by_item,
+        params.item_sets.then_some(n_users),
+        n_factors,
+        streams,
+    );
+    let priors = Priors {
+        gamma: (params.precision_shape, params.precision_rate),
+        mean_precision: params.mean_precision,
+    };
     let mut noise_precision = 1.0;
     let d = n_factors + 2;
     let row_len = params.n_samples * d;
@@ -115,11 +130,29 @@ pub fn fit(
         }
         let c = std::time::Instant::now();
         let design = users.design();
-        items.draw(Given { lists: &data.by_item, values: &data.item_values, memberships: &data.by_user, design: &design, noise_precision, priors, streams, iteration });
+        items.draw(Given {
+            lists: &data.by_item,
+            values: &data.item_values,
+            memberships: &data.by_user,
+            design: &design,
+            noise_precision,
+            priors,
+            streams,
+            iteration,
+        });
         t[0] += c.elapsed().as_secs_f64();
         let design = items.design();
         let c = std::time::Instant::now();
-        users.draw(Given { lists: &data.by_user, values: &data.user_values, memberships: &data.by_item, design: &design, noise_precision, priors, streams, iteration });
+        users.draw(Given {
+            lists: &data.by_user,
+            values: &data.user_values,
+            memberships: &data.by_item,
+            design: &design,
+            noise_precision,
+            priors,
+            streams,
+            iteration,
+        });
         t[1] += c.elapsed().as_secs_f64();
         let c = std::time::Instant::now();
         let errors = squared_errors(&users, &design, &data);
@@ -127,7 +160,12 @@ pub fn fit(
         if params.user_noise_freedom > 0.0 {
             let half = params.user_noise_freedom / 2.0;
             for (u, &e) in errors.iter().enumerate() {
-                users.exactness[u] = draw::precision((half, half), data.by_user.of(u).len(), noise_precision * e, &mut rng) as f32;
+                users.exactness[u] = draw::precision(
+                    (half, half),
+                    data.by_user.of(u).len(),
+                    noise_precision * e,
+                    &mut rng,
+                ) as f32;
             }
         }
         let sum = errors.iter().zip(&users.exactness).map(|(e, &x)| e * f64::from(x)).sum();
@@ -139,7 +177,15 @@ pub fn fit(
             sample += 1;
         }
     }
-    if std::env::var("TIMES").is_ok() { eprintln!("{t:?} alpha {noise_precision} user {:?} sets {:?}\n items {:?} {:?}", users.precisions, users.sets.as_ref().map(|s| (&s.means, &s.precisions)), items.precisions, items.sets.as_ref().map(|s| (&s.means, &s.precisions))); }
+    if std::env::var("TIMES").is_ok() {
+        eprintln!(
+            "{t:?} alpha {noise_precision} user {:?} sets {:?}\n items {:?} {:?}",
+            users.precisions,
+            users.sets.as_ref().map(|s| (&s.means, &s.precisions)),
+            items.precisions,
+            items.sets.as_ref().map(|s| (&s.means, &s.precisions))
+        );
+    }
     Ok(model)
 }
 
@@ -156,14 +202,22 @@ fn keep(side: &Side, rows: &[f32], first: bool, into: &mut [f32], at: usize, row
 
 fn squared_errors(users: &Side, design: &Design, data: &TwoWay) -> Vec<f64> {
     let width = users.width;
-    (0..data.by_user.n_rows()).into_par_iter().map(|u| {
-        let row = &users.rows[u * width..][..width];
-        data.by_user.of(u).iter().zip(&data.user_values[data.by_user.range(u)]).map(|(&i, &v)| {
-            let i = i as usize;
-            let e = v - design.offsets[i] - dot(row, &design.rows[i * width..][..width]);
-            f64::from(e * e)
-        }).sum()
-    }).collect()
+    (0..data.by_user.n_rows())
+        .into_par_iter()
+        .map(|u| {
+            let row = &users.rows[u * width..][..width];
+            data.by_user
+                .of(u)
+                .iter()
+                .zip(&data.user_values[data.by_user.range(u)])
+                .map(|(&i, &v)| {
+                    let i = i as usize;
+                    let e = v - design.offsets[i] - dot(row, &design.rows[i * width..][..width]);
+                    f64::from(e * e)
+                })
+                .sum()
+        })
+        .collect()
 }
 
 impl RatingPredictor for BayesianFactorization {

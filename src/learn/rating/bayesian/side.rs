@@ -201,7 +201,9 @@ impl Side {
         for f in 0..self.order {
             let places = self.condensed.gradients.chunks_exact(width);
             let places = places.zip(self.condensed.curvatures.chunks_exact(width * width));
-            for ((slope, (gradient, curvature)), c) in slopes.iter_mut().zip(places).zip(&sets.scales) {
+            for ((slope, (gradient, curvature)), c) in
+                slopes.iter_mut().zip(places).zip(&sets.scales)
+            {
                 *slope = [c * gradient[f], c * c * curvature[f * width + f]];
             }
             let members = &mut sets.members[f * n_members..][..n_members];
@@ -214,8 +216,7 @@ impl Side {
                 let [slope, curvature] = sum_slopes(&slopes, places);
                 let whole = curvature + precision;
                 let z: f32 = StandardNormal.sample(&mut rng);
-                let change =
-                    (slope - precision * (*member - mean)) / whole + z / whole.sqrt();
+                let change = (slope - precision * (*member - mean)) / whole + z / whole.sqrt();
                 *member += change;
                 for &u in places {
                     let [slope, curvature] = &mut slopes[u as usize];
