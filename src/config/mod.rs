@@ -9,7 +9,7 @@ use crate::{
     domain::Currency,
     learn::recommenders::{
         AlsParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams,
-        Rp3BetaParams, SvdParams, UserKnnParams,
+        Rp3betaParams, SvdParams, UserKnnParams,
     },
 };
 use serde::{Deserialize, Serialize, Serializer};
@@ -170,7 +170,7 @@ section! {
     /// Which models, and how they are fitted.
     Models {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
-        user_knn: UserKnnParams, rp3beta: Rp3BetaParams, svd: SvdParams, als: AlsParams, ease: EaseParams,
+        user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, als: AlsParams, ease: EaseParams,
     }
 }
 section! {

@@ -87,7 +87,7 @@ models! {
     Popularity in popularity with PopularityParams,
     ItemKnn in item_knn with ItemKnnParams,
     UserKnn in user_knn with UserKnnParams,
-    Rp3Beta in rp3beta with Rp3BetaParams,
+    Rp3beta in rp3beta with Rp3betaParams,
     Svd in svd with SvdParams,
     Als in als with AlsParams,
     Ease in ease with EaseParams,
@@ -193,4 +193,22 @@ pub fn fit_from(
     params.n_epochs = ((params.n_epochs as f64 * WARM_EPOCHS_SHARE).ceil() as usize).max(1);
     let model = super::als::fit_from(matrix, &params, Some(factors.view()), stop)?;
     Ok(FittedModel::Als(Box::new(model)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_know_every_model_by_its_name() {
+        for &kind in ModelKind::ALL {
+            let name = serde_json::to_value(kind).unwrap();
+            assert_eq!(name, kind.name());
+            assert_eq!(ModelKind::named(kind.name()), Some(kind));
+            let params = serde_json::to_value(ModelParams::default()).unwrap();
+            assert!(params[kind.name()].is_object(), "{name}");
+            assert_eq!(kind.is_random(), params[kind.name()]["seed"].is_u64(), "{name}");
+        }
+        assert_eq!(ModelKind::named("euclid"), None);
+    }
 }

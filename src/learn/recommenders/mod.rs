@@ -37,7 +37,7 @@ pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use popularity::{Popularity, PopularityParams};
-pub use rp3beta::{Rp3Beta, Rp3BetaParams};
+pub use rp3beta::{Rp3beta, Rp3betaParams};
 pub use svd::{Svd, SvdParams};
 pub use user_knn::{UserKnn, UserKnnParams};
 

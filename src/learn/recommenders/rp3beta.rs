@@ -29,7 +29,7 @@ const BLOCK: usize = 64;
 /// How walks are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Rp3BetaParams {
+pub struct Rp3betaParams {
     /// Power of each step's probability, 0 to 4; above 1 favours rare ways.
     pub alpha: f32,
     /// Power of the target's popularity that is divided by, 0 to 2; 0 is `P³α`.
@@ -43,13 +43,13 @@ pub struct Rp3BetaParams {
     pub row_max: usize,
 }
 
-impl Default for Rp3BetaParams {
+impl Default for Rp3betaParams {
     fn default() -> Self {
         Self { alpha: 1.0, beta: 0.6, n_neighbors: 100, normalize: false, row_max: 2_000 }
     }
 }
 
-impl Rp3BetaParams {
+impl Rp3betaParams {
     /// Refuses parameters out of range.
     pub fn check(&self) -> Result<(), FitError> {
         let alpha = self.alpha;
@@ -65,7 +65,7 @@ impl Rp3BetaParams {
 
 /// Where walks from every item lead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rp3Beta {
+pub struct Rp3beta {
     /// Row `j`: items reached from `j`, rising.
     reached: Csr,
 }
@@ -73,9 +73,9 @@ pub struct Rp3Beta {
 /// Takes all walks, in parallel on the pool it is called in; as costly as item neighbours.
 pub fn fit(
     matrix: &InteractionMatrix,
-    params: &Rp3BetaParams,
+    params: &Rp3betaParams,
     stop: Stop<'_>,
-) -> Result<Rp3Beta, FitError> {
+) -> Result<Rp3beta, FitError> {
     params.check()?;
     let n_items = matrix.n_items();
     let users = (0..matrix.n_users() as u32).map(UserIdx);
@@ -118,7 +118,7 @@ pub fn fit(
         .collect();
     let reached = Csr::from_rows(blocks?.into_iter().flatten());
     let finite = (0..n_items).flat_map(|item| reached.row(item).1).all(|x| x.is_finite());
-    if finite { Ok(Rp3Beta { reached }) } else { Err(FitError::NotFinite { model: "rp3beta" }) }
+    if finite { Ok(Rp3beta { reached }) } else { Err(FitError::NotFinite { model: "rp3beta" }) }
 }
 
 /// The sum of a row, in `f64`.
@@ -135,7 +135,7 @@ fn steps(weights: &Csr, alpha: f32) -> Csr {
     }))
 }
 
-impl Rp3Beta {
+impl Rp3beta {
     /// The items that walks from `item` lead to, likeliest first, ties by lower position; none for an item
     /// that the model does not know.
     pub fn reached_items(&self, item: ItemIdx, n: usize) -> Vec<(ItemIdx, f32)> {
@@ -167,7 +167,7 @@ impl Rp3Beta {
     }
 }
 
-impl Recommender for Rp3Beta {
+impl Recommender for Rp3beta {
     fn n_items(&self) -> usize {
         self.reached.n_rows()
     }
@@ -225,8 +225,8 @@ mod tests {
         matrix(3, 4, &cells)
     }
 
-    fn plain() -> Rp3BetaParams {
-        Rp3BetaParams { alpha: 1.0, beta: 0.0, ..Rp3BetaParams::default() }
+    fn plain() -> Rp3betaParams {
+        Rp3betaParams { alpha: 1.0, beta: 0.0, ..Rp3betaParams::default() }
     }
 
     #[test]
@@ -238,15 +238,15 @@ mod tests {
         assert!((model.weight(1, ItemIdx(0)) - 0.5).abs() < TOLERANCE, "only user 0 has kept 1");
         assert!(model.weight(1, ItemIdx(2)).abs() < TOLERANCE, "nobody who kept 1 has 2");
         let squared =
-            fit(&example(), &Rp3BetaParams { alpha: 2.0, ..plain() }, NEVER_STOP).unwrap();
+            fit(&example(), &Rp3betaParams { alpha: 2.0, ..plain() }, NEVER_STOP).unwrap();
         assert!((squared.weight(0, ItemIdx(2)) - 0.1875_f32.powi(2)).abs() < TOLERANCE);
-        let rare = fit(&example(), &Rp3BetaParams { beta: 0.5, ..plain() }, NEVER_STOP).unwrap();
+        let rare = fit(&example(), &Rp3betaParams { beta: 0.5, ..plain() }, NEVER_STOP).unwrap();
         assert!((rare.weight(0, ItemIdx(2)) - 0.1875 / 5.0_f32.sqrt()).abs() < TOLERANCE);
         let scaled =
-            fit(&example(), &Rp3BetaParams { normalize: true, ..plain() }, NEVER_STOP).unwrap();
+            fit(&example(), &Rp3betaParams { normalize: true, ..plain() }, NEVER_STOP).unwrap();
         assert!((scaled.weight(0, ItemIdx(2)) - 0.6).abs() < TOLERANCE);
         let one =
-            fit(&example(), &Rp3BetaParams { n_neighbors: 1, ..plain() }, NEVER_STOP).unwrap();
+            fit(&example(), &Rp3betaParams { n_neighbors: 1, ..plain() }, NEVER_STOP).unwrap();
         assert!(one.reached_items(ItemIdx(0), 9).iter().map(|x| x.0.0).eq([2]));
         assert!(one.reached_items(ItemIdx(4), 9).is_empty());
     }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_the_history_adds_makes_the_score() {
-        let model = fit(&example(), &Rp3BetaParams::default(), NEVER_STOP).unwrap();
+        let model = fit(&example(), &Rp3betaParams::default(), NEVER_STOP).unwrap();
         let query = Query { user: None, history: &[(0, 2.0), (2, -1.0), (77, 1.0)] };
         let mut scores = [f32::NAN; 4];
         assert!(model.score_items(query, &mut scores));
@@ -294,20 +294,20 @@ mod tests {
     fn odd_data_and_odd_parameters() {
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(&example(), &Rp3BetaParams::default(), NEVER_STOP)).unwrap()
+            pool.install(|| fit(&example(), &Rp3betaParams::default(), NEVER_STOP)).unwrap()
         };
         assert!(with(1) == with(3));
         let extremes = [(0, 0, f32::MAX), (0, 1, f32::MAX), (1, 0, f32::MIN_POSITIVE), (1, 1, 1.0)];
-        let model = fit(&matrix(2, 2, &extremes), &Rp3BetaParams::default(), NEVER_STOP).unwrap();
+        let model = fit(&matrix(2, 2, &extremes), &Rp3betaParams::default(), NEVER_STOP).unwrap();
         assert!(model.weight(1, ItemIdx(0)).is_finite());
         let no_data = Err(FitError::NoData { model: "rp3beta" });
         assert_eq!(fit(&matrix(1, 1, &[(0, 0, -1.0)]), &plain(), NEVER_STOP), no_data);
         assert_eq!(fit(&example(), &plain(), &|| true), Err(FitError::Stopped));
         for (name, params) in [
-            ("alpha", Rp3BetaParams { alpha: f32::NAN, ..plain() }),
-            ("beta", Rp3BetaParams { beta: -0.1, ..plain() }),
-            ("n_neighbors", Rp3BetaParams { n_neighbors: 0, ..plain() }),
-            ("row_max", Rp3BetaParams { row_max: 1, ..plain() }),
+            ("alpha", Rp3betaParams { alpha: f32::NAN, ..plain() }),
+            ("beta", Rp3betaParams { beta: -0.1, ..plain() }),
+            ("n_neighbors", Rp3betaParams { n_neighbors: 0, ..plain() }),
+            ("row_max", Rp3betaParams { row_max: 1, ..plain() }),
         ] {
             match fit(&example(), &params, NEVER_STOP) {
                 Err(FitError::Parameter { parameter, .. }) => assert_eq!(parameter, name),

@@ -179,7 +179,7 @@ pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
         ModelKind::Popularity => &[],
         ModelKind::ItemKnn => ITEM_KNN,
         ModelKind::UserKnn => USER_KNN,
-        ModelKind::Rp3Beta => RP3BETA,
+        ModelKind::Rp3beta => RP3BETA,
         ModelKind::Svd => SVD,
         ModelKind::Als => ALS,
         ModelKind::Ease => EASE,
