@@ -45,7 +45,7 @@ pub struct WalkParams {
 
 impl Default for WalkParams {
     fn default() -> Self {
-        Self { alpha: 1.0, beta: 0.6, n_neighbors: 100, normalize: false, row_max: 2_000 }
+        Self { alpha: 0.85, beta: 0.65, n_neighbors: 100, normalize: false, row_max: 2_000 }
     }
 }
 
