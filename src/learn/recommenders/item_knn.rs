@@ -2,7 +2,7 @@
 //!
 //! Sources: Sarwar, Karypis, Konstan, Riedl, WWW 2001 (ratings: equation of section 3.2.1, weighted
 //! sum); Deshpande and Karypis, "Item-based top-N recommendation algorithms", TOIS 2004 (ranking: sum of
-//! similarities over the basket, lists cut to `k` and, in section 5.1.1, normalised).
+//! similarities over the basket, lists cut to `k` and normalised).
 //!
 //! `neighbours (n_items, ≤ n_neighbors)`: for each item the most similar others. The score of `i` for a
 //! history `h` is `Σ_{j ∈ h} w_j · s(j, i)` over the lists of the history's items: a query costs the
@@ -142,6 +142,9 @@ pub fn fit(
     Ok(ItemKnn { neighbours, mean_ratings, centred_ratings: params.centred_ratings })
 }
 
+/// Takes one item's candidates with their similarities.
+type Each<'a> = &'a mut dyn FnMut(&mut Vec<(u32, f32)>);
+
 /// What the lists `(n_items, ≤ n_neighbors)` are made from.
 struct Lists<'a> {
     /// `(n_items, n_users)`, prepared.
@@ -159,7 +162,7 @@ impl Lists<'_> {
     /// All lists; `of_block` hands each item of a range, and all that may be near it, to its last argument.
     fn find(
         &self,
-        of_block: impl Fn(&Self, Range<usize>, &mut dyn FnMut(&mut Vec<(u32, f32)>)) + Sync,
+        of_block: impl Fn(&Self, Range<usize>, Each<'_>) + Sync,
         stop: Stop<'_>,
     ) -> Result<Csr, FitError> {
         let n_items = self.columns.n_rows();
@@ -190,7 +193,7 @@ impl Lists<'_> {
     }
 
     /// Similarities that follow from the product of two vectors, for a range of items.
-    fn products(&self, items: Range<usize>, each: &mut dyn FnMut(&mut Vec<(u32, f32)>)) {
+    fn products(&self, items: Range<usize>, each: Each<'_>) {
         let (mut room, rows) = (RowSums::new(self.columns.n_rows()), &self.operand);
         let mut cells = Vec::new();
         let shrinkage = self.params.shrinkage;
@@ -207,11 +210,7 @@ impl Lists<'_> {
     }
 
     /// Similarities that need more of what two vectors share, for a range of items.
-    fn overlaps<O: Overlap>(
-        &self,
-        items: Range<usize>,
-        each: &mut dyn FnMut(&mut Vec<(u32, f32)>),
-    ) {
+    fn overlaps<O: Overlap>(&self, items: Range<usize>, each: Each<'_>) {
         let mut overlaps = Overlaps::<O>::new(self.columns.n_rows());
         let mut candidates = Vec::new();
         let shrinkage = f64::from(self.params.shrinkage);

@@ -49,7 +49,7 @@ pub struct UserKnnParams {
     pub min_similarity: f32,
     /// Power of a neighbour's similarity when scores are summed up, 0 (all alike) to 8; above 1 the nearest
     /// have more to say (case amplification: Breese, Heckerman, Kadie, "Empirical analysis of predictive
-    /// algorithms for collaborative filtering", UAI 1998, section 2.1.4). Signs stay.
+    /// algorithms for collaborative filtering", UAI 1998). Signs stay.
     pub similarity_exponent: f32,
     /// How ratings are put together.
     pub aggregation: Aggregation,
