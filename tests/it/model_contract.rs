@@ -155,6 +155,13 @@ fn every_parameter_matters() {
                 ("shrinkage", |p| p.item_knn.shrinkage = 50.0),
                 ("n_neighbors", |p| p.item_knn.n_neighbors = 2),
                 ("min_similarity", |p| p.item_knn.min_similarity = 0.5),
+                ("similarity", |p| {
+                    p.item_knn.similarity = Similarity::AsymmetricCosine { own: 0.5, other: 0.3 };
+                }),
+                ("weighting", |p| {
+                    p.item_knn.weighting = Weighting::InverseFrequency { exponent: 0.5 };
+                }),
+                ("normalize", |p| p.item_knn.normalize = true),
                 ("row_max", |p| p.item_knn.row_max = 4),
                 ("centred_ratings", |p| p.item_knn.centred_ratings = false),
             ],
@@ -169,6 +176,13 @@ fn every_parameter_matters() {
                 ("shrinkage", |p| p.user_knn.shrinkage = 50.0),
                 ("n_neighbors", |p| p.user_knn.n_neighbors = 2),
                 ("min_similarity", |p| p.user_knn.min_similarity = 0.6),
+                ("similarity", |p| {
+                    p.user_knn.similarity = Similarity::AsymmetricCosine { own: 0.5, other: 0.3 };
+                }),
+                ("weighting", |p| {
+                    p.user_knn.weighting = Weighting::InverseFrequency { exponent: 0.5 };
+                }),
+                ("similarity_exponent", |p| p.user_knn.similarity_exponent = 1.0),
                 ("aggregation", |p| p.user_knn.aggregation = Aggregation::Mean),
                 ("aggregation", |p| p.user_knn.aggregation = Aggregation::WeightedMean),
                 ("posting_max", |p| p.user_knn.posting_max = 2),
@@ -221,6 +235,16 @@ fn parameters_out_of_range_are_refused_by_name() {
         (ModelKind::UserKnn, "n_neighbors", |p| p.user_knn.n_neighbors = 1_000_000),
         (ModelKind::UserKnn, "min_similarity", |p| p.user_knn.min_similarity = f32::NAN),
         (ModelKind::UserKnn, "posting_max", |p| p.user_knn.posting_max = 0),
+        (ModelKind::UserKnn, "similarity_exponent", |p| p.user_knn.similarity_exponent = -1.0),
+        (ModelKind::UserKnn, "similarity.own", |p| {
+            p.user_knn.similarity = Similarity::AsymmetricCosine { own: 2.0, other: 0.5 };
+        }),
+        (ModelKind::ItemKnn, "similarity.other", |p| {
+            p.item_knn.similarity = Similarity::AsymmetricCosine { own: 0.5, other: f32::NAN };
+        }),
+        (ModelKind::ItemKnn, "weighting.exponent", |p| {
+            p.item_knn.weighting = Weighting::InverseFrequency { exponent: -0.5 };
+        }),
         (ModelKind::Svd, "n_factors", |p| p.svd.n_factors = 0),
         (ModelKind::Svd, "n_oversamples", |p| p.svd.n_oversamples = 2_000),
         (ModelKind::Svd, "n_power_iterations", |p| p.svd.n_power_iterations = 101),

@@ -1,7 +1,8 @@
 //! Dense and sparse algebra under the models.
 //!
-//! Here: [`Csr`], compressed rows that can be saved, the few dense factorisations the models need
-//! ([`dense`]), and inner loops for wide registers ([`kernels`]). Not here: anything that knows of
+//! Here: [`Csr`], compressed rows that can be saved, rows of products of two of them ([`product`]), the few
+//! dense factorisations the models need ([`dense`]), inverses and solutions of positive definite systems
+//! ([`spd`]), and inner loops for wide registers ([`kernels`]). Not here: anything that knows of
 //! users, items or ratings. A result never depends on how many threads there are: what is parallel is
 //! parallel over rows, and what is summed over threads is summed in a fixed order.
 

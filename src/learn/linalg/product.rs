@@ -27,7 +27,7 @@ impl<'a> Operand<'a> {
     /// Looks for rows whose values are all the same.
     pub fn new(rows: &'a Csr) -> Self {
         let value_of = |row: usize| match rows.row(row).1 {
-            [first, rest @ ..] if rest.iter().all(|x| x == first) => *first,
+            [first, rest @ ..] if rest.iter().all(|x| x.to_bits() == first.to_bits()) => *first,
             _ => f32::NAN,
         };
         Self { rows, values: (0..rows.n_rows()).map(value_of).collect() }

@@ -1,7 +1,7 @@
 //! Symmetric positive definite matrices: the inverse of a large one, the solution of many small ones.
 //!
 //! The inverse is found in place by sweeping one block of columns after the other (Goodnight, "A
-//! tutorial on the SWEEP operator", The American Statistician 1979, section 3, with blocks as pivots): as
+//! tutorial on the SWEEP operator", The American Statistician 1979, with blocks as pivots): as
 //! many operations, `n³`, as Cholesky factor, triangular inverse and product together, but every step is
 //! one product of a panel with its transpose, spread over all cores, whose result does not depend on
 //! how many there are. Departures: the diagonal is brought to 1 first, which is within a factor `n` of the best
@@ -41,7 +41,7 @@ pub fn invert(a: &mut [f32], n: usize, go_on: &(dyn Fn() -> bool + Sync)) -> Res
         return Ok(());
     }
     let scales = unit_diagonal_scales(a, n)?;
-    scale(a, n, &scales);
+    scale(a, n, &scales, &scales);
     let mut panel = vec![0.0; n * BLOCK];
     let mut swept = vec![0.0; n * BLOCK];
     for start in (0..n).step_by(BLOCK) {
@@ -55,7 +55,7 @@ pub fn invert(a: &mut [f32], n: usize, go_on: &(dyn Fn() -> bool + Sync)) -> Res
     }
     // What sweeping leaves is the inverse with its sign turned.
     let negative: Vec<f32> = scales.iter().map(|scale| -scale).collect();
-    scale_rows(a, n, &negative, &scales);
+    scale(a, n, &negative, &scales);
     let finite =
         a.par_chunks(n).enumerate().all(|(i, row)| row[..=i].iter().all(|x| x.is_finite()));
     if finite { Ok(()) } else { Err(SpdError::NotPositiveDefinite) }
@@ -69,12 +69,8 @@ fn unit_diagonal_scales(a: &[f32], n: usize) -> Result<Vec<f32>, SpdError> {
     if usable { Ok(scales) } else { Err(SpdError::NotPositiveDefinite) }
 }
 
-fn scale(a: &mut [f32], n: usize, scales: &[f32]) {
-    scale_rows(a, n, scales, scales);
-}
-
 /// `a_ij · rows_i · columns_j` in the lower triangle.
-fn scale_rows(a: &mut [f32], n: usize, rows: &[f32], columns: &[f32]) {
+fn scale(a: &mut [f32], n: usize, rows: &[f32], columns: &[f32]) {
     a.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
         for (x, column) in row[..=i].iter_mut().zip(columns) {
             *x *= rows[i] * column;
@@ -181,7 +177,7 @@ fn sweep(
         // Columns beyond the diagonal of the last row of the block are not kept.
         let last = first + n_rows;
         if first == start {
-            subtract_nothing_but_place(rows, n, (start, width), swept, pivot);
+            place_pivot_rows(rows, n, (start, width), swept, pivot);
         } else if last <= start {
             subtract(rows, 0, last);
         } else {
@@ -195,7 +191,7 @@ fn sweep(
 }
 
 /// The pivot's own rows: what was swept of the columns before, and the pivot's inverse, negative.
-fn subtract_nothing_but_place(
+fn place_pivot_rows(
     rows: &mut [f32],
     n: usize,
     (start, width): (usize, usize),

@@ -7,7 +7,7 @@
 //! - `W` weighs users by `n_u^(−user_exponent)` for `n_u` stored weights, with mean 1 over interactions, so
 //!   that those who bought everything do not outvote the rest;
 //! - `Λ = λI + p/(1 − p) · diag(XᵀWX)` is what dropping out inputs with probability `p` comes to (Steck,
-//!   "Autoencoders that don't overfit towards the identity", NeurIPS 2020, equation 5, full rank);
+//!   "Autoencoders that don't overfit towards the identity", `NeurIPS` 2020, full rank);
 //! - `B_ji = −P_ji / P_ii^target_exponent`: 1 is EASE, 0 plain ridge regression without the condition on the
 //!   diagonal, which no shopper sees who is not shown again what they have (Moon, Kim, Lee, "It's
 //!   enough: relaxing diagonal constraints in linear autoencoders for recommendation", SIGIR 2023, go

@@ -2,7 +2,7 @@
 //!
 //! Sources: Sarwar, Karypis, Konstan, Riedl, WWW 2001 (ratings: equation of section 3.2.1, weighted
 //! sum); Deshpande and Karypis, "Item-based top-N recommendation algorithms", TOIS 2004 (ranking: sum of
-//! similarities over the basket, lists cut to `k`).
+//! similarities over the basket, lists cut to `k` and normalised).
 //!
 //! `neighbours (n_items, ≤ n_neighbors)`: for each item the most similar others. The score of `i` for a
 //! history `h` is `Σ_{j ∈ h} w_j · s(j, i)` over the lists of the history's items: a query costs the
@@ -142,6 +142,9 @@ pub fn fit(
     Ok(ItemKnn { neighbours, mean_ratings, centred_ratings: params.centred_ratings })
 }
 
+/// Takes one item's candidates with their similarities.
+type Each<'a> = &'a mut dyn FnMut(&mut Vec<(u32, f32)>);
+
 /// What the lists `(n_items, ≤ n_neighbors)` are made from.
 struct Lists<'a> {
     /// `(n_items, n_users)`, prepared.
@@ -159,7 +162,7 @@ impl Lists<'_> {
     /// All lists; `of_block` hands each item of a range, and all that may be near it, to its last argument.
     fn find(
         &self,
-        of_block: impl Fn(&Self, Range<usize>, &mut dyn FnMut(&mut Vec<(u32, f32)>)) + Sync,
+        of_block: impl Fn(&Self, Range<usize>, Each<'_>) + Sync,
         stop: Stop<'_>,
     ) -> Result<Csr, FitError> {
         let n_items = self.columns.n_rows();
@@ -190,7 +193,7 @@ impl Lists<'_> {
     }
 
     /// Similarities that follow from the product of two vectors, for a range of items.
-    fn products(&self, items: Range<usize>, each: &mut dyn FnMut(&mut Vec<(u32, f32)>)) {
+    fn products(&self, items: Range<usize>, each: Each<'_>) {
         let (mut room, rows) = (RowSums::new(self.columns.n_rows()), &self.operand);
         let mut cells = Vec::new();
         let shrinkage = self.params.shrinkage;
@@ -207,11 +210,7 @@ impl Lists<'_> {
     }
 
     /// Similarities that need more of what two vectors share, for a range of items.
-    fn overlaps<O: Overlap>(
-        &self,
-        items: Range<usize>,
-        each: &mut dyn FnMut(&mut Vec<(u32, f32)>),
-    ) {
+    fn overlaps<O: Overlap>(&self, items: Range<usize>, each: Each<'_>) {
         let mut overlaps = Overlaps::<O>::new(self.columns.n_rows());
         let mut candidates = Vec::new();
         let shrinkage = f64::from(self.params.shrinkage);
@@ -342,6 +341,46 @@ mod tests {
         // Less the users' means 3.5 and 4: (0.5, −0.5) and (1, 0).
         let adjusted = -0.25 / (1.25_f32.sqrt() * 0.5);
         assert!((similarity_of(Similarity::AdjustedCosine, 0.0) - adjusted).abs() < TOLERANCE);
+    }
+
+    #[test]
+    fn exponents_hold_the_sizes_of_items_against_them() {
+        // x·y = 32, ‖x‖² = 50 of item 0, ‖y‖² = 25 of item 1.
+        let asymmetric =
+            |own, other| similarity_of(Similarity::AsymmetricCosine { own, other }, 0.0);
+        assert!((asymmetric(0.0, 0.0) - 32.0).abs() < 32.0 * TOLERANCE, "the product alone");
+        assert!((asymmetric(1.0, 0.0) - 0.64).abs() < TOLERANCE);
+        assert!((asymmetric(0.0, 1.0) - 1.28).abs() < TOLERANCE);
+        let cosine = similarity_of(Similarity::Cosine, 0.0);
+        assert!((asymmetric(0.5, 0.5) - cosine).abs() < TOLERANCE);
+    }
+
+    #[test]
+    fn active_users_count_less_by_inverse_frequency() {
+        let params = ItemKnnParams {
+            similarity: Similarity::AsymmetricCosine { own: 0.0, other: 0.0 },
+            weighting: Weighting::InverseFrequency { exponent: 0.5 },
+            shrinkage: 0.0,
+            ..ItemKnnParams::default()
+        };
+        let model = fit(&ratings(), &params, NEVER_STOP).unwrap();
+        // Users with 2 and with 3 items have both: 4·3 / 2 + 5·4 / 3.
+        let expected = 6.0 + 20.0 / 3.0;
+        assert!((model.similarity(0, ItemIdx(1)) - expected).abs() < expected * TOLERANCE);
+    }
+
+    #[test]
+    fn normalized_lists_come_to_1_and_keep_their_order() {
+        let plain = ItemKnnParams { min_similarity: -1.0, ..ItemKnnParams::default() };
+        let plain = ItemKnnParams { weighting: Weighting::None, ..plain };
+        let model = fit(&ratings(), &plain, NEVER_STOP).unwrap();
+        let params = ItemKnnParams { normalize: true, ..plain };
+        let normalized = fit(&ratings(), &params, NEVER_STOP).unwrap();
+        for item in (0..3).map(ItemIdx) {
+            let (before, after) = (model.similar_items(item, 9), normalized.similar_items(item, 9));
+            assert!((after.iter().map(|x| x.1).sum::<f32>() - 1.0).abs() < TOLERANCE);
+            assert!(before.iter().map(|x| x.0).eq(after.iter().map(|x| x.0)));
+        }
     }
 
     #[test]

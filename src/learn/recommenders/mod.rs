@@ -7,7 +7,7 @@
 //! | "also bought", item-based collaborative filtering | [`item_knn`] |
 //! | user-based collaborative filtering | [`user_knn`] |
 //! | EASE, linear autoencoder, linear model in closed form | [`ease`] |
-//! | random walks, P³α, RP³β, personalised page rank of three steps | [`rp3beta`] |
+//! | random walks, `P³α`, `RP³β`, personalised page rank of three steps | [`rp3beta`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
 //! | ensemble, hybrid | [`blend`] |

@@ -3,7 +3,7 @@
 //! Sources: Cooper, Lee, Radinsky, Siantos, "Random walks in recommender systems: exact computation and
 //! simulations", WWW 2014 (`P³α`: probabilities to the power `α`); Paudel, Christoffel, Newell,
 //! Bernstein, "Updatable, accurate, diverse, and scalable recommendations for interactive applications",
-//! TiiS 2017, section 4.2 (`RP³β`: divided by the popularity of the target to the power `β`).
+//! `TiiS` 2017 (`RP³β`: divided by the popularity of the target to the power `β`).
 //!
 //! The last two steps do not depend on the shopper: `s(j, i) = Σ_u p(j → u)^α p(u → i)^α / d_i^β`, where
 //! `p(j → u) = w_uj / d_j`, `p(u → i) = w_ui / n_u`, and `d`, `n` are sums of weights. They are computed
@@ -45,7 +45,7 @@ pub struct Rp3betaParams {
 
 impl Default for Rp3betaParams {
     fn default() -> Self {
-        Self { alpha: 1.0, beta: 0.6, n_neighbors: 100, normalize: false, row_max: 2_000 }
+        Self { alpha: 0.85, beta: 0.65, n_neighbors: 100, normalize: false, row_max: 2_000 }
     }
 }
 

@@ -6,7 +6,7 @@
 //! probabilistic relevance framework: BM25 and beyond", 2009, equation 3.15. Shrinkage: Bell and
 //! Koren, "Scalable collaborative filtering with jointly derived neighborhood interpolation weights",
 //! ICDM 2007, section 2.2. Asymmetric cosine: Aiolli, "Efficient top-N recommendation for very large scale binary
-//! rated datasets", RecSys 2013, section 3.2, whose `α` and `1 − α` are two free exponents here.
+//! rated datasets", `RecSys` 2013, whose `α` and `1 − α` are two free exponents here.
 
 use super::FitError;
 use crate::learn::linalg::Csr;

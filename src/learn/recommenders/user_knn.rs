@@ -49,7 +49,7 @@ pub struct UserKnnParams {
     pub min_similarity: f32,
     /// Power of a neighbour's similarity when scores are summed up, 0 (all alike) to 8; above 1 the nearest
     /// have more to say (case amplification: Breese, Heckerman, Kadie, "Empirical analysis of predictive
-    /// algorithms for collaborative filtering", UAI 1998, section 2.1.4). Signs stay.
+    /// algorithms for collaborative filtering", UAI 1998). Signs stay.
     pub similarity_exponent: f32,
     /// How ratings are put together.
     pub aggregation: Aggregation,
@@ -67,7 +67,7 @@ impl Default for UserKnnParams {
             shrinkage: 1.0,
             n_neighbors: 100,
             min_similarity: 0.0,
-            similarity_exponent: 1.0,
+            similarity_exponent: 2.0,
             aggregation: Aggregation::Centered,
             posting_max: 10_000,
         }
@@ -319,6 +319,34 @@ mod tests {
         let centred = 3.0 + (s[1] * -1.5 + s[2] * 1.5) / s.iter().sum::<f32>();
         let rating = model(plain(Aggregation::Centered)).predict_rating(query, ItemIdx(3));
         assert!((rating.unwrap() - centred).abs() < 1e-5);
+    }
+
+    #[test]
+    fn near_neighbours_have_more_to_say_by_the_exponent() {
+        let query = Query { user: Some(UserIdx(0)), history: &HISTORY };
+        let s = [0.921_052_6, 0.971_323_7, 0.883_021_6_f32];
+        for power in [0.0, 1.0, 3.0] {
+            let params = UserKnnParams { similarity_exponent: power, ..plain(Aggregation::Mean) };
+            let mut scores = [0.0; 4];
+            assert!(model(params).score_items(query, &mut scores));
+            let rows = RATINGS[1..].iter().zip(s);
+            let expected: f32 = rows.map(|(row, s)| s.powf(power) * row[3]).sum();
+            assert!((scores[3] - expected).abs() < 1e-5, "{power}");
+        }
+    }
+
+    #[test]
+    fn the_exponent_of_the_other_orders_neighbours_by_size() {
+        let query = Query { user: None, history: &HISTORY };
+        let of = |own, other| {
+            let similarity = Similarity::AsymmetricCosine { own, other };
+            let params = UserKnnParams { similarity, ..plain(Aggregation::Mean) };
+            model(params).similarities(query)
+        };
+        // User 1's row is (3, 2, 4, 3); the shopper's (4, 3, 2, 3) has the same squares, 38.
+        assert!((of(0.0, 0.0)[1].1 - 35.0).abs() < 1e-4);
+        assert!((of(1.0, 0.0)[1].1 - 35.0 / 38.0).abs() < 1e-6);
+        assert!((of(0.0, 1.0)[2].1 - 44.0 / 54.0).abs() < 1e-6, "44 is the product with user 2");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! One small system for each target, over the items that go with it: no table of all pairs.
 //!
 //! The features of a target are the `n_candidates` items nearest by cosine, as in fsSLIM (Ning and
-//! Karypis, "SLIM: sparse linear methods for top-N recommender systems", ICDM 2011, section 4.3); on
+//! Karypis, "SLIM: sparse linear methods for top-N recommender systems", ICDM 2011); on
 //! these the ridge regression of EASE is solved exactly (that a sparse form of EASE loses little:
-//! Steck, "Markov random fields for collaborative filtering", NeurIPS 2019, section 3).
+//! Steck, "Markov random fields for collaborative filtering", `NeurIPS` 2019).
 //!
 //! A system needs what every two candidates have in common. For two of the `dense_items_max` most popular
 //! items (the head) this is looked up in a table; anything that a rarer item has in common is summed when
@@ -178,17 +178,17 @@ impl<'a> Gram<'a> {
         for (a, &item) in items.iter().enumerate() {
             let row = &mut system[a * n..(a + 1) * n];
             let place = self.places[item as usize];
-            if place != NOWHERE {
-                let common = &self.head[place as usize * self.n_head..];
-                for (x, &other) in row.iter_mut().zip(items).skip(a) {
-                    *x = common[self.places[other as usize] as usize];
-                }
-            } else {
+            if place == NOWHERE {
                 sums.collect(self.columns.row(item as usize), self.rows, cells);
                 for &(other, sum) in &*cells {
                     if let Some(x) = row.get_mut(places[other as usize] as usize) {
                         *x = sum;
                     }
+                }
+            } else {
+                let common = &self.head[place as usize * self.n_head..];
+                for (x, &other) in row.iter_mut().zip(items).skip(a) {
+                    *x = common[self.places[other as usize] as usize];
                 }
             }
             row[a] = self.diagonal[item as usize] + params.ridge(self.diagonal[item as usize]);
