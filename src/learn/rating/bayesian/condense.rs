@@ -2,9 +2,9 @@
 
 use super::algebra::{self, LANES, Normal};
 use super::data::Lists;
-use super::draw::{Owner, Purpose, Streams};
 use crate::learn::linalg::kernels::add_scaled;
 use multiversion::multiversion;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
@@ -54,7 +54,7 @@ impl Condensed {
         prior_means: &[f32],
         precisions: &[f64],
         own_precisions: &[f32],
-        draw: impl Fn(usize) -> rand::rngs::ChaCha8Rng + Sync,
+        draw: impl Fn(usize) -> ChaCha8Rng + Sync,
     ) {
         let order = precisions.len();
         let width = order.next_multiple_of(LANES);

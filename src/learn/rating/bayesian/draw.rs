@@ -18,7 +18,6 @@ pub(super) enum Purpose {
     Members,
     Hyperparameters,
     Noise,
-    Latent,
 }
 
 /// A side's or the whole model's share of the streams.
