@@ -217,3 +217,155 @@ impl RatingPredictor for BayesianFactorization {
         4 * (self.users.len() + self.items.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::rating::data::Rating;
+    use crate::learn::recommenders::NEVER_STOP;
+
+    fn rating(user: u32, item: u32, value: f32) -> Rating {
+        Rating { user: UserIdx(user), item: ItemIdx(item), value }
+    }
+
+    fn small_params() -> BayesianParams {
+        BayesianParams { n_factors: 3, n_burn_in: 20, n_samples: 20, ..BayesianParams::default() }
+    }
+
+    fn fitted(ratings: &Ratings, params: &BayesianParams) -> BayesianFactorization {
+        fit(ratings, params, NEVER_STOP).expect("the data and the parameters are fine")
+    }
+
+    /// 60 × 40 of two planted factors, with a little noise; a third of the cells withheld.
+    fn planted() -> (Ratings, Vec<Rating>) {
+        let unit = |x: u32| {
+            let x = (x ^ 0x5bd1).wrapping_mul(2_654_435_761);
+            (x ^ x >> 15).wrapping_mul(2_246_822_519) as f32 / u32::MAX as f32 - 0.5
+        };
+        let cells = (0..2_400_u32).map(|at| {
+            let (u, i) = (at / 40, at % 40);
+            let factor = |k| unit(u * 2 + k) * unit(5_000 + i * 2 + k);
+            rating(u, i, 3.0 + 6.0 * (factor(0) + factor(1)) + 0.1 * unit(9_000 + at))
+        });
+        let (held, given): (Vec<_>, Vec<_>) =
+            cells.partition(|r| unit(r.user.0 * 977 + r.item.0 + 20_000) < -0.17);
+        (Ratings::new(60, 40, given), held)
+    }
+
+    fn rmse(held: &[Rating], predict: impl Fn(&Rating) -> f32) -> f32 {
+        let sum: f32 = held.iter().map(|r| (predict(r) - r.value).powi(2)).sum();
+        (sum / held.len() as f32).sqrt()
+    }
+
+    #[test]
+    fn planted_factors_are_found() {
+        let (ratings, held) = planted();
+        let model = fitted(&ratings, &small_params());
+        let error = rmse(&held, |r| model.predict(r.user, r.item));
+        let base = rmse(&held, |_| ratings.mean() as f32);
+        assert!(held.len() > 500);
+        assert!(error < 0.25 * base, "{error} is not far below the {base} of the mean");
+    }
+
+    #[test]
+    fn threads_do_not_change_the_model() {
+        let (ratings, _) = planted();
+        let params = BayesianParams { n_burn_in: 2, n_samples: 3, ..small_params() };
+        let at = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| fitted(&ratings, &params))
+        };
+        let model = at(1);
+        assert_eq!(model, at(3));
+        assert_ne!(model, fitted(&ratings, &BayesianParams { seed: 8, ..params }));
+    }
+
+    #[test]
+    fn every_parameter_matters() {
+        let (ratings, _) = planted();
+        let params = BayesianParams { n_burn_in: 1, n_samples: 2, thinning: 1, ..small_params() };
+        let model = fitted(&ratings, &params);
+        for other in [
+            BayesianParams { n_factors: 2, ..params },
+            BayesianParams { n_burn_in: 2, ..params },
+            BayesianParams { n_samples: 3, ..params },
+            BayesianParams { thinning: 2, ..params },
+            BayesianParams { user_sets: false, ..params },
+            BayesianParams { item_sets: false, ..params },
+            BayesianParams { user_noise_freedom: 0.0, ..params },
+            BayesianParams { user_noise_freedom: 3.0, ..params },
+            BayesianParams { precision_shape: 5.0, ..params },
+            BayesianParams { precision_rate: 5.0, ..params },
+            BayesianParams { mean_precision: 50.0, ..params },
+        ] {
+            assert_ne!(model, fitted(&ratings, &other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn strangers_get_what_is_known_of_the_other_side() {
+        // Item 0 is loved, item 1 is not.
+        let given = (0..30).flat_map(|u| {
+            [rating(u, 0, 5.0 - (u % 2) as f32), rating(u, 1, 1.0 + (u % 3 / 2) as f32)]
+        });
+        let model = fitted(&Ratings::new(30, 2, given), &small_params());
+        let stranger = UserIdx(u32::MAX);
+        assert!(model.predict(stranger, ItemIdx(0)) > 3.5);
+        assert!(model.predict(stranger, ItemIdx(1)) < 2.5);
+        let of_all = model.predict(stranger, ItemIdx(u32::MAX));
+        assert!((2.0..=4.0).contains(&of_all), "{of_all} is near the mean of all");
+    }
+
+    #[test]
+    fn odd_data_gives_finite_predictions_on_the_scale() {
+        let cases = [
+            vec![rating(0, 0, 4.0)],
+            (0..9).map(|at| rating(at / 3, at % 3, 2.0)).collect(),
+            (0..4).map(|item| rating(0, item, item as f32)).collect(),
+            (0..4).map(|user| rating(user, 0, -(user as f32))).collect(),
+            vec![rating(0, 0, f32::MAX), rating(3, 1, f32::MIN)],
+            vec![rating(0, 0, 1e-30), rating(3, 1, 2e-30), rating(3, 0, 3e-30)],
+        ];
+        for given in cases {
+            let ratings = Ratings::new(4, 4, given);
+            let model = fitted(&ratings, &small_params());
+            let (low, high) = ratings.scale();
+            for at in 0..36 {
+                let prediction = model.predict(UserIdx(at / 6), ItemIdx(at % 6));
+                assert!(low <= prediction && prediction <= high, "{prediction} in {low}..={high}");
+            }
+        }
+        let empty = fit(&Ratings::new(2, 2, []), &small_params(), NEVER_STOP);
+        assert_eq!(empty, Err(FitError::NoData { model: MODEL }));
+        assert_eq!(fit(&planted().0, &small_params(), &|| true), Err(FitError::Stopped));
+    }
+
+    #[test]
+    fn a_saved_model_is_the_same() {
+        let model = fitted(&planted().0, &BayesianParams { n_samples: 2, ..small_params() });
+        let saved = postcard::to_stdvec(&model).unwrap();
+        assert_eq!(postcard::from_bytes::<BayesianFactorization>(&saved).unwrap(), model);
+        assert_eq!(model.n_bytes(), 4 * (61 + 41) * 2 * 5);
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused_by_name() {
+        let params = BayesianParams::default();
+        assert_eq!(params.check(), Ok(()));
+        for (name, wrong) in [
+            ("n_factors", BayesianParams { n_factors: 0, ..params }),
+            ("n_burn_in", BayesianParams { n_burn_in: 100_001, ..params }),
+            ("n_samples", BayesianParams { n_samples: 0, ..params }),
+            ("thinning", BayesianParams { thinning: 0, ..params }),
+            ("user_noise_freedom", BayesianParams { user_noise_freedom: -1.0, ..params }),
+            ("precision_shape", BayesianParams { precision_shape: 0.0, ..params }),
+            ("precision_rate", BayesianParams { precision_rate: f64::NAN, ..params }),
+            ("mean_precision", BayesianParams { mean_precision: f64::INFINITY, ..params }),
+        ] {
+            let refused = wrong.check();
+            assert!(
+                matches!(refused, Err(FitError::Parameter { parameter, .. }) if parameter == name)
+            );
+        }
+    }
+}

@@ -126,3 +126,115 @@ fn sum_errors(users: &Side, items: &Design, data: &TwoWay, first: usize, errors:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::dataset::{ItemIdx, UserIdx};
+    use crate::learn::rating::bayesian::data::Lists;
+    use crate::learn::rating::data::Rating;
+    use crate::learn::recommenders::NEVER_STOP;
+
+    fn sampler() -> Sampler {
+        // The last user and the last item have no rating.
+        let given = (0..400_u32).filter(|at| at % 3 != 0).map(|at| Rating {
+            user: UserIdx(at / 20),
+            item: ItemIdx(at % 20),
+            value: (at * at % 5) as f32 + 1.0,
+        });
+        let params = BayesianParams { n_factors: 3, ..BayesianParams::default() };
+        Sampler::new(&Ratings::new(21, 21, given), &params)
+    }
+
+    fn assert_sets_add_up(side: &Side, lists: &Lists, n_members: usize) {
+        let sets = side.sets.as_ref().expect("the model has sets");
+        for u in 0..lists.n_rows() {
+            let scale = 1.0 / (lists.of(u).len().max(1) as f64).sqrt();
+            for f in 0..side.order {
+                let members = lists.of(u).iter().map(|&j| sets.members[f * n_members + j as usize]);
+                let sum: f64 = members.map(f64::from).sum();
+                let expected = f64::from(side.centre[f]) + scale * sum;
+                let found = f64::from(side.prior_means[u * side.width + f]);
+                assert!((found - expected).abs() < 1e-5, "{found} is not {expected} in f32");
+            }
+        }
+    }
+
+    #[test]
+    fn prior_means_are_the_sums_of_their_sets_after_many_sweeps() {
+        let mut sampler = sampler();
+        for _ in 0..20 {
+            sampler.sweep(NEVER_STOP).unwrap();
+        }
+        let sets = sampler.users.sets.as_ref().unwrap();
+        assert!(sets.members.iter().any(|x| x.abs() > 1e-3), "members are drawn");
+        assert_sets_add_up(&sampler.users, &sampler.data.by_user, 21);
+        assert_sets_add_up(&sampler.items, &sampler.data.by_item, 21);
+    }
+
+    #[test]
+    fn the_gradient_left_by_a_sweep_is_the_one_condensed_anew() {
+        let mut sampler = sampler();
+        for _ in 0..5 {
+            sampler.sweep(NEVER_STOP).unwrap();
+        }
+        let design = sampler.items.design();
+        let given = Given {
+            lists: &sampler.data.by_user,
+            values: &sampler.data.user_values,
+            memberships: &sampler.data.by_item,
+            design: &design,
+            noise_precision: sampler.noise_precision,
+            priors: sampler.priors,
+            streams: sampler.streams,
+            iteration: 99,
+        };
+        let mut users = sampler.users.clone();
+        let precisions = users.precisions.clone();
+        users.draw(given);
+        // What the draws of centre and sets left of the gradient, against the definition at the new means.
+        let mut again = users.clone();
+        again.precisions = precisions;
+        again.condense(given);
+        for (left, anew) in users.gradients().iter().zip(again.gradients()) {
+            assert!((left - anew).abs() < 1e-3, "{left} is not {anew} after f32 sums");
+        }
+        assert!(users.gradients().iter().any(|x| x.abs() > 0.1));
+    }
+
+    #[test]
+    fn hyper_parameters_stay_positive_and_finite() {
+        let mut sampler = sampler();
+        for _ in 0..50 {
+            sampler.sweep(NEVER_STOP).unwrap();
+            for side in [&sampler.users, &sampler.items] {
+                let sets = side.sets.as_ref().unwrap();
+                let precisions = side.precisions.iter().chain(&sets.precisions);
+                assert!(
+                    precisions.chain([&sampler.noise_precision]).all(|&x| 0.0 < x && x.is_finite())
+                );
+                assert!(side.exactness.iter().all(|&x| 0.0 < x && x.is_finite()));
+                assert!(sets.means.iter().all(|x| x.is_finite()));
+            }
+        }
+    }
+
+    #[test]
+    fn errors_are_those_of_the_formula() {
+        let mut sampler = sampler();
+        sampler.sweep(NEVER_STOP).unwrap();
+        let items = sampler.items.design();
+        let found: f64 = squared_errors(&sampler.users, &items, &sampler.data).iter().sum();
+        let mut expected = 0.0;
+        for u in 0..21 {
+            let p = &sampler.users.rows[u * 8..][..4];
+            let values = &sampler.data.user_values[sampler.data.by_user.range(u)];
+            for (&item, value) in sampler.data.by_user.of(u).iter().zip(values) {
+                let g = &sampler.items.rows[item as usize * 8..][..4];
+                let known = p[0] * g[0] + p[1] * g[1] + p[2] * g[2] + p[3] + g[3];
+                expected += f64::from(value - known).powi(2);
+            }
+        }
+        assert!((found - expected).abs() < 1e-4 * expected, "{found} is not {expected} in f32");
+    }
+}

@@ -133,8 +133,17 @@ impl Side {
     /// Draws everything of this side anew, given the other: first the means of the rows, with the rows
     /// integrated out, then the rows, then the hyper-parameters.
     pub(super) fn draw(&mut self, given: Given<'_>) {
-        let precisions: Vec<f32> =
-            self.exactness.iter().map(|x| x * given.noise_precision as f32).collect();
+        self.condense(given);
+        self.draw_centre(given);
+        self.draw_sets(given);
+        self.draw_rows(given.lists);
+        self.draw_hyperparameters(given);
+    }
+
+    /// Condenses the ratings at the present prior means.
+    pub(super) fn condense(&mut self, given: Given<'_>) {
+        let noise_precision = given.noise_precision as f32;
+        let own_precisions: Vec<f32> = self.exactness.iter().map(|x| x * noise_precision).collect();
         let (streams, iteration, owner) = (given.streams, given.iteration, self.owner);
         self.condensed.update(
             given.lists,
@@ -142,13 +151,14 @@ impl Side {
             given.design,
             &self.prior_means,
             &self.precisions,
-            &precisions,
+            &own_precisions,
             |block| streams.of(iteration, owner, Purpose::Rows, block),
         );
-        self.draw_centre(given);
-        self.draw_sets(given);
-        self.draw_rows(given.lists);
-        self.draw_hyperparameters(given);
+    }
+
+    #[cfg(test)]
+    pub(super) fn gradients(&self) -> &[f32] {
+        &self.condensed.gradients
     }
 
     /// Draws `μ ~ N(0, 1/κ)`, all factors together.
@@ -201,7 +211,9 @@ impl Side {
         for f in 0..self.order {
             let places = self.condensed.gradients.chunks_exact(width);
             let places = places.zip(self.condensed.curvatures.chunks_exact(width * width));
-            for ((slope, (gradient, curvature)), c) in slopes.iter_mut().zip(places).zip(&sets.scales) {
+            for ((slope, (gradient, curvature)), c) in
+                slopes.iter_mut().zip(places).zip(&sets.scales)
+            {
                 *slope = [c * gradient[f], c * c * curvature[f * width + f]];
             }
             let members = &mut sets.members[f * n_members..][..n_members];
@@ -214,8 +226,7 @@ impl Side {
                 let [slope, curvature] = sum_slopes(&slopes, places);
                 let whole = curvature + precision;
                 let z: f32 = StandardNormal.sample(&mut rng);
-                let change =
-                    (slope - precision * (*member - mean)) / whole + z / whole.sqrt();
+                let change = (slope - precision * (*member - mean)) / whole + z / whole.sqrt();
                 *member += change;
                 for &u in places {
                     let [slope, curvature] = &mut slopes[u as usize];
