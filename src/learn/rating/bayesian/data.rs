@@ -51,8 +51,8 @@ impl TwoWay {
             let values: Vec<f32> = ratings().map(value).collect();
             (Lists { starts, others: ratings().map(other).collect() }, values)
         };
-        let (user, item): (fn(&Rating) -> u32, fn(&Rating) -> u32) =
-            (|rating| rating.user.0, |rating| rating.item.0);
+        let user: fn(&Rating) -> u32 = |rating| rating.user.0;
+        let item: fn(&Rating) -> u32 = |rating| rating.item.0;
         let (by_user, user_values) = laid_out(grouped(all, ratings.n_users(), user), item);
         let (by_item, item_values) = laid_out(grouped(all, ratings.n_items(), item), user);
         Self { by_user, by_item, user_values, item_values, deviation }

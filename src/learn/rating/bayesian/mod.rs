@@ -19,7 +19,7 @@
 //!
 //! Departures: only products of a user's and an item's side are modelled, where a factorization machine
 //! also takes those within a side. A user's ratings enter the draws of `μ` and `y` through one small
-//! matrix, `p_u` integrated out ([`condense`]), so that the sets cost as much as the ratings (the idea of
+//! matrix, `p_u` integrated out (`condense`), so that the sets cost as much as the ratings (the idea of
 //! Rendle, "Scaling factorization machines to relational data", VLDB 2013) and the chain moves in longer
 //! steps than with `p_u` held fixed (a partially collapsed sampler: Liu, "The collapsed Gibbs sampler in Bayesian
 //! computations", JASA 1994). A kept sample holds the *expectation* of `p_u` given the
@@ -32,8 +32,8 @@
 //! keeps `4·(d+2)` bytes for each of them and each sample (100 samples of 15 factors: 6.8 kB), and a
 //! prediction is one inner product of `n_samples·(d+2)` terms.
 //!
-//! Here: [`data`] lays ratings out, [`algebra`] has the kernels, [`condense`] and [`side`] draw one side given
-//! the other, [`sampler`] alternates between them, [`draw`] has random numbers and conjugate draws.
+//! Here: `data` lays ratings out, `algebra` has the kernels, `condense` and `side` draw one side given
+//! the other, `sampler` alternates between them, `draw` has random numbers and conjugate draws.
 
 mod algebra;
 mod condense;
