@@ -2,9 +2,9 @@
 
 use super::algebra::{self, LANES, Normal};
 use super::data::Lists;
-use super::draw::{Owner, Purpose, Streams};
 use crate::learn::linalg::kernels::add_scaled;
 use multiversion::multiversion;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
@@ -54,7 +54,7 @@ impl Condensed {
         prior_means: &[f32],
         precisions: &[f64],
         own_precisions: &[f32],
-        draw: impl Fn(usize) -> rand::rngs::ChaCha8Rng + Sync,
+        draw: impl Fn(usize) -> ChaCha8Rng + Sync,
     ) {
         let order = precisions.len();
         let width = order.next_multiple_of(LANES);
@@ -150,5 +150,79 @@ fn finish(
     }
     for (row, &mean) in curvature.chunks_exact(width).zip(mean).take(precisions.len()) {
         add_scaled(gradient, -mean, row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::dataset::{ItemIdx, UserIdx};
+    use crate::learn::rating::bayesian::data::TwoWay;
+    use crate::learn::rating::bayesian::draw::{Owner, Purpose, Streams};
+    use crate::learn::rating::data::{Rating, Ratings};
+
+    /// The log likelihood of one row's prior mean for one factor and a bias, by the joint normal
+    /// distribution of its two ratings: `t ~ N(X·m, X·Λ⁻¹·Xᵀ + W⁻¹)`.
+    fn log_likelihood(
+        mean: [f64; 2],
+        x: [[f64; 2]; 2],
+        t: [f64; 2],
+        w: [f64; 2],
+        l: [f64; 2],
+    ) -> f64 {
+        let error = [0, 1].map(|k| t[k] - x[k][0] * mean[0] - x[k][1] * mean[1]);
+        let cell = |a: usize, b: usize| {
+            let noise = if a == b { 1.0 / w[a] } else { 0.0 };
+            x[a][0] * x[b][0] / l[0] + x[a][1] * x[b][1] / l[1] + noise
+        };
+        let (a, b, d) = (cell(0, 0), cell(0, 1), cell(1, 1));
+        let square =
+            d * error[0] * error[0] - 2.0 * b * error[0] * error[1] + a * error[1] * error[1];
+        -0.5 * square / (a * d - b * b)
+    }
+
+    #[test]
+    fn gradient_and_curvature_are_those_of_the_likelihood_with_the_row_integrated_out() {
+        let rating = |item, value| Rating { user: UserIdx(0), item: ItemIdx(item), value };
+        let data = TwoWay::new(&Ratings::new(1, 2, [rating(0, 1.0), rating(1, 3.0)]));
+        assert_eq!(data.user_values, [-1.0, 1.0]);
+        let mut rows = vec![0.0; 2 * LANES];
+        (rows[0], rows[1], rows[LANES], rows[LANES + 1]) = (0.7, 1.0, -0.4, 1.0);
+        let design = Design { rows, offsets: vec![0.2, -0.1], exactness: vec![1.0, 2.0] };
+        let mut prior_means = vec![0.0; LANES];
+        (prior_means[0], prior_means[1]) = (0.3, -0.2);
+        let mut condensed = Condensed::new(1, LANES);
+        let lists = &data.by_user;
+        condensed.update(
+            lists,
+            &data.user_values,
+            &design,
+            &prior_means,
+            &[2.0, 5.0],
+            &[1.5],
+            |_| Streams::new(1).of(1, Owner::Users, Purpose::Rows, 0),
+        );
+        let at = |m0: f64, m1: f64| {
+            let (x, t) = ([[0.7, 1.0], [-0.4, 1.0]], [-1.0 - 0.2, 1.0 + 0.1]);
+            log_likelihood([m0, m1], x, t, [1.5, 3.0], [2.0, 5.0])
+        };
+        // The likelihood is quadratic, so that differences over a step of 1 are exact.
+        let gradient =
+            [0.5 * (at(1.3, -0.2) - at(-0.7, -0.2)), 0.5 * (at(0.3, 0.8) - at(0.3, -1.2))];
+        let here = at(0.3, -0.2);
+        let own = 2.0 * here - at(1.3, -0.2) - at(-0.7, -0.2);
+        let cross = at(1.3, -0.2) + at(0.3, 0.8) - here - at(1.3, 0.8);
+        for (found, expected) in [
+            (condensed.gradients[0], gradient[0]),
+            (condensed.gradients[1], gradient[1]),
+            (condensed.curvatures[0], own),
+            (condensed.curvatures[1], cross),
+            (condensed.curvatures[LANES], cross),
+        ] {
+            assert!((f64::from(found) - expected).abs() < 1e-5, "{found} is not {expected} in f32");
+        }
+        condensed.follow(0, &[1.0], LANES);
+        let moved = 0.5 * (at(1.3, 0.8) - at(1.3, -1.2));
+        assert!((f64::from(condensed.gradients[1]) - moved).abs() < 1e-5);
     }
 }

@@ -18,7 +18,6 @@ pub(super) enum Purpose {
     Members,
     Hyperparameters,
     Noise,
-    Latent,
 }
 
 /// A side's or the whole model's share of the streams.
@@ -72,3 +71,37 @@ pub(super) fn mean(prior: f64, n: usize, sum: f64, precision: f64, rng: &mut Cha
 /// never comes near.
 const PRECISION_MIN: f64 = 1e-8;
 const PRECISION_MAX: f64 = 1e8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_have_the_moments_of_their_distributions() {
+        let n = 20_000;
+        let mut rng = Streams::new(1).of(0, Owner::All, Purpose::Noise, 0);
+        let draws = (0..n).map(|_| precision((2.0, 3.0), 10, 8.0, &mut rng)).sum::<f64>();
+        // Gamma(7, 7): mean 1, deviation 0.38; five standard errors.
+        assert!((draws / f64::from(n) - 1.0).abs() < 0.014);
+        let draws = (0..n).map(|_| mean(1.0, 3, 6.0, 1.0, &mut rng)).sum::<f64>();
+        // N(6/4, 1/4); five standard errors.
+        assert!((draws / f64::from(n) - 1.5).abs() < 0.018);
+    }
+
+    #[test]
+    fn streams_differ_by_every_part_of_their_place() {
+        let first = |iteration, owner, purpose, block| -> f64 {
+            StandardNormal.sample(&mut Streams::new(3).of(iteration, owner, purpose, block))
+        };
+        let base = first(1, Owner::Users, Purpose::Rows, 1);
+        assert!(base.to_bits() == first(1, Owner::Users, Purpose::Rows, 1).to_bits());
+        for other in [
+            first(2, Owner::Users, Purpose::Rows, 1),
+            first(1, Owner::Items, Purpose::Rows, 1),
+            first(1, Owner::Users, Purpose::Centre, 1),
+            first(1, Owner::Users, Purpose::Rows, 2),
+        ] {
+            assert!(base.to_bits() != other.to_bits());
+        }
+    }
+}

@@ -133,8 +133,17 @@ impl Side {
     /// Draws everything of this side anew, given the other: first the means of the rows, with the rows
     /// integrated out, then the rows, then the hyper-parameters.
     pub(super) fn draw(&mut self, given: Given<'_>) {
-        let precisions: Vec<f32> =
-            self.exactness.iter().map(|x| x * given.noise_precision as f32).collect();
+        self.condense(given);
+        self.draw_centre(given);
+        self.draw_sets(given);
+        self.draw_rows(given.lists);
+        self.draw_hyperparameters(given);
+    }
+
+    /// Condenses the ratings at the present prior means.
+    pub(super) fn condense(&mut self, given: Given<'_>) {
+        let noise_precision = given.noise_precision as f32;
+        let own_precisions: Vec<f32> = self.exactness.iter().map(|x| x * noise_precision).collect();
         let (streams, iteration, owner) = (given.streams, given.iteration, self.owner);
         self.condensed.update(
             given.lists,
@@ -142,13 +151,14 @@ impl Side {
             given.design,
             &self.prior_means,
             &self.precisions,
-            &precisions,
+            &own_precisions,
             |block| streams.of(iteration, owner, Purpose::Rows, block),
         );
-        self.draw_centre(given);
-        self.draw_sets(given);
-        self.draw_rows(given.lists);
-        self.draw_hyperparameters(given);
+    }
+
+    #[cfg(test)]
+    pub(super) fn gradients(&self) -> &[f32] {
+        &self.condensed.gradients
     }
 
     /// Draws `μ ~ N(0, 1/κ)`, all factors together.
