@@ -325,6 +325,22 @@ mod tests {
         }
     }
 
+    /// The names of all values below a table, with dots.
+    fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
+        let key = |(name, value): (&String, &toml::Value)| match value {
+            toml::Value::Table(inner) if !inner.is_empty() => keys(&format!("{prefix}{name}."), inner),
+            _ => vec![format!("{prefix}{name}")],
+        };
+        table.iter().flat_map(key).collect()
+    }
+
+    #[test]
+    fn the_defaults_name_every_key() {
+        let listed: toml::Table = DEFAULT_TOML.parse().unwrap();
+        let all: toml::Table = Config::defaults().to_toml().unwrap().parse().unwrap();
+        assert_eq!(keys("", &listed), keys("", &all));
+    }
+
     #[test]
     fn a_password_never_shows() {
         let url = DatabaseUrl("postgres://shop:se:cret@db:5432/shop".into());

@@ -31,6 +31,8 @@ fn mixed() -> InteractionMatrix {
 fn small_params() -> ModelParams {
     let mut params = ModelParams::default();
     params.svd.n_factors = 2;
+    params.als.n_factors = 2;
+    params.ease.regularization = 1.0;
     params
 }
 
@@ -46,7 +48,7 @@ fn scores_of(model: &FittedModel, query: Query<'_>) -> Option<Vec<f32>> {
 #[test]
 fn a_withheld_item_comes_first() {
     let matrix = checkerboard();
-    for kind in [ModelKind::ItemKnn, ModelKind::UserKnn, ModelKind::Svd] {
+    for &kind in ModelKind::ALL.iter().filter(|&&kind| kind != ModelKind::Popularity) {
         let model = fitted(kind, &matrix, &small_params());
         for user in (0..N).map(UserIdx) {
             let history: Vec<_> = matrix.row_cells(user).collect();
@@ -139,11 +141,14 @@ fn every_parameter_matters() {
         let mut params = small_params();
         params.item_knn.min_similarity = -1.0;
         params.user_knn.min_similarity = -1.0;
-        params.svd.n_oversamples = 1;
-        params.svd.n_power_iterations = 0;
+        params.svd.block_size = 2;
+        params.svd.n_steps = 2;
+        params.als.n_epochs = 3;
+        params.ease.dense_items_max = 0;
+        params.ease.n_candidates = 5;
         params
     };
-    let changes: [(ModelKind, &[Change]); 4] = [
+    let changes: &[(ModelKind, &[Change])] = &[
         (ModelKind::Popularity, &[("shrinkage", |p| p.popularity.shrinkage = 1.0)]),
         (
             ModelKind::ItemKnn,
@@ -192,12 +197,51 @@ fn every_parameter_matters() {
             ModelKind::Svd,
             &[
                 ("n_factors", |p| p.svd.n_factors = 3),
-                ("n_oversamples", |p| p.svd.n_oversamples = 4),
-                ("n_power_iterations", |p| p.svd.n_power_iterations = 5),
+                ("block_size", |p| p.svd.block_size = 4),
+                ("n_steps", |p| p.svd.n_steps = 4),
+                ("regularization", |p| p.svd.regularization = 5.0),
                 ("seed", |p| p.svd.seed = 8),
             ],
         ),
+        (
+            ModelKind::Rp3beta,
+            &[
+                ("alpha", |p| p.rp3beta.alpha = 0.5),
+                ("beta", |p| p.rp3beta.beta = 0.0),
+                ("n_neighbors", |p| p.rp3beta.n_neighbors = 2),
+                ("normalize", |p| p.rp3beta.normalize = true),
+                ("row_max", |p| p.rp3beta.row_max = 4),
+            ],
+        ),
+        (
+            ModelKind::Als,
+            &[
+                ("n_factors", |p| p.als.n_factors = 3),
+                ("n_epochs", |p| p.als.n_epochs = 4),
+                ("regularization", |p| p.als.regularization = 0.5),
+                ("regularization_exponent", |p| p.als.regularization_exponent = 0.0),
+                ("unobserved_weight", |p| p.als.unobserved_weight = 1.0),
+                ("confidence_exponent", |p| p.als.confidence_exponent = 0.0),
+                ("block_size", |p| p.als.block_size = 1),
+                ("init_deviation", |p| p.als.init_deviation = 2.0),
+                ("seed", |p| p.als.seed = 8),
+            ],
+        ),
+        (
+            ModelKind::Ease,
+            &[
+                ("regularization", |p| p.ease.regularization = 30.0),
+                ("dropout", |p| p.ease.dropout = 0.4),
+                ("user_exponent", |p| p.ease.user_exponent = 0.0),
+                ("target_exponent", |p| p.ease.target_exponent = 1.0),
+                ("n_weights", |p| p.ease.n_weights = 2),
+                ("dense_items_max", |p| p.ease.dense_items_max = 100),
+                ("n_candidates", |p| p.ease.n_candidates = 9),
+            ],
+        ),
     ];
+    let listed: Vec<ModelKind> = changes.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(listed, ModelKind::ALL, "every model is asked about its parameters");
     let matrix = mixed();
     let history: Vec<_> = matrix.row_cells(UserIdx(0)).collect();
     let query = Query { user: Some(UserIdx(0)), history: &history };
@@ -206,7 +250,7 @@ fn every_parameter_matters() {
         let rate = |item| model.predict_rating(query, ItemIdx(item));
         (scores_of(&model, query), (0..N).map(rate).collect::<Vec<_>>())
     };
-    for (kind, changes) in changes {
+    for &(kind, changes) in changes {
         let before = answers(kind, &base());
         for (name, change) in changes {
             let mut params = base();
@@ -246,8 +290,27 @@ fn parameters_out_of_range_are_refused_by_name() {
             p.item_knn.weighting = Weighting::InverseFrequency { exponent: -0.5 };
         }),
         (ModelKind::Svd, "n_factors", |p| p.svd.n_factors = 0),
-        (ModelKind::Svd, "n_oversamples", |p| p.svd.n_oversamples = 2_000),
-        (ModelKind::Svd, "n_power_iterations", |p| p.svd.n_power_iterations = 101),
+        (ModelKind::Svd, "block_size", |p| p.svd.block_size = 2_000),
+        (ModelKind::Svd, "n_steps", |p| p.svd.n_steps = 101),
+        (ModelKind::Svd, "n_steps", |p| p.svd.n_steps = 1),
+        (ModelKind::Svd, "regularization", |p| p.svd.regularization = -1.0),
+        (ModelKind::Rp3beta, "alpha", |p| p.rp3beta.alpha = -1.0),
+        (ModelKind::Rp3beta, "beta", |p| p.rp3beta.beta = f32::NAN),
+        (ModelKind::Rp3beta, "n_neighbors", |p| p.rp3beta.n_neighbors = 0),
+        (ModelKind::Rp3beta, "row_max", |p| p.rp3beta.row_max = 0),
+        (ModelKind::Als, "n_factors", |p| p.als.n_factors = 0),
+        (ModelKind::Als, "n_epochs", |p| p.als.n_epochs = 0),
+        (ModelKind::Als, "regularization", |p| p.als.regularization = 0.0),
+        (ModelKind::Als, "unobserved_weight", |p| p.als.unobserved_weight = f32::NAN),
+        (ModelKind::Als, "confidence_exponent", |p| p.als.confidence_exponent = 3.0),
+        (ModelKind::Als, "block_size", |p| p.als.block_size = 0),
+        (ModelKind::Als, "init_deviation", |p| p.als.init_deviation = 0.0),
+        (ModelKind::Ease, "regularization", |p| p.ease.regularization = 0.0),
+        (ModelKind::Ease, "dropout", |p| p.ease.dropout = 1.0),
+        (ModelKind::Ease, "user_exponent", |p| p.ease.user_exponent = -1.0),
+        (ModelKind::Ease, "target_exponent", |p| p.ease.target_exponent = 3.0),
+        (ModelKind::Ease, "n_weights", |p| p.ease.n_weights = 0),
+        (ModelKind::Ease, "n_candidates", |p| p.ease.n_candidates = 0),
     ];
     for &(kind, name, change) in refused {
         let mut params = ModelParams::default();
@@ -256,6 +319,53 @@ fn parameters_out_of_range_are_refused_by_name() {
         match fit(kind, &mixed(), &params, NEVER_STOP) {
             Err(FitError::Parameter { parameter, .. }) => assert_eq!(parameter, name),
             other => panic!("{name} of {} was not refused: {:?}", kind.name(), other.err()),
+        }
+    }
+}
+
+/// Data that a careless model would stumble over: its name and its cells, `users × items`.
+fn bad_data() -> Vec<(&'static str, InteractionMatrix)> {
+    let of = |n_users, n_items, cells: &[(u32, u32, f32)]| {
+        let cells = cells.iter().map(|&(user, item, w)| (UserIdx(user), ItemIdx(item), w));
+        InteractionMatrix::from_cells(n_users, n_items, cells)
+    };
+    let row = |w: f32| (0..40).map(|item| (0, item, w)).collect::<Vec<_>>();
+    let column = |w: f32| (0..40).map(|user| (user, 0, w)).collect::<Vec<_>>();
+    let mut bot = row(1.0);
+    bot.extend((1..30).map(|user| (user, user, 1.0)));
+    vec![
+        ("one event", of(1, 1, &[(0, 0, 1.0)])),
+        ("one user", of(1, 40, &row(1.0))),
+        ("one item", of(40, 1, &column(1.0))),
+        ("items and users without events", of(50, 60, &[(3, 5, 1.0), (4, 5, 1.0), (3, 6, 2.0)])),
+        ("a user with one event", of(3, 3, &[(0, 0, 1.0), (0, 1, 1.0), (1, 2, 1.0)])),
+        ("all alike", of(20, 20, &(0..400).map(|at| (at / 20, at % 20, 3.0)).collect::<Vec<_>>())),
+        ("huge weights", of(3, 3, &[(0, 0, 1e30), (0, 1, 1e30), (1, 0, 1.0), (2, 2, 1e-30)])),
+        ("tiny weights", of(3, 3, &[(0, 0, 1e-30), (0, 1, 1e-30), (1, 0, 1e-30), (1, 2, 1e-38)])),
+        ("dislikes alone", of(3, 3, &[(0, 0, -1.0), (1, 1, -2.0), (2, 0, -1.0)])),
+        ("one who touched everything", of(30, 40, &bot)),
+        ("no numbers", of(2, 2, &[(0, 0, f32::NAN), (1, 1, f32::INFINITY), (0, 1, 1.0), (0, 1, 1.0)])),
+    ]
+}
+
+#[test]
+fn bad_data_gives_a_clear_refusal_or_a_sane_model() {
+    for (name, matrix) in bad_data() {
+        for &kind in ModelKind::ALL {
+            let model = match fit(kind, &matrix, &ModelParams::default(), NEVER_STOP) {
+                Ok(model) => model,
+                Err(FitError::NoData { .. } | FitError::NotFinite { .. }) => continue,
+                Err(error) => panic!("{} on {name}: {error}", kind.name()),
+            };
+            for user in (0..matrix.n_users() as u32).map(UserIdx) {
+                let history: Vec<_> = matrix.row_cells(user).collect();
+                let query = Query { user: Some(user), history: &history };
+                let scores = scores_of(&model, query).unwrap_or_default();
+                let is_sane = scores.iter().all(|score| score.is_finite());
+                assert!(is_sane, "{} on {name}: {scores:?}", kind.name());
+                let parts = model.contributions(query, ItemIdx(0));
+                assert!(parts.iter().all(|part| part.is_finite()), "{} on {name}", kind.name());
+            }
         }
     }
 }
@@ -278,7 +388,7 @@ fn a_model_that_is_best_alone_stays_alone() {
         ModelKind::ALL.iter().map(|&kind| fitted(kind, &matrix, &small_params())).collect();
     let cases = checkerboard_cases();
     let blend = learn_blend(&models, &cases, 5, NEVER_STOP).unwrap();
-    assert_eq!(blend, Blend::single(ModelKind::ItemKnn), "the first of three perfect models");
+    assert_eq!(blend, Blend::single(ModelKind::ItemKnn), "the first of the perfect models");
     assert_eq!(learn_blend(&models, &cases, 5, &|| true), Err(FitError::Stopped));
     assert_eq!(learn_blend(&[], &cases, 5, NEVER_STOP), Ok(Blend::default()));
 }
@@ -294,7 +404,8 @@ fn a_blend_ranks_like_its_models_and_leaves_out_the_silent() {
         blend.score_items(&models, query, scores, scratch)
     };
     let together = evaluate(ask, &cases, 3, N as usize);
-    let alone = evaluate_model(&models[3], &cases, 3);
+    let svd = models.iter().find(|model| model.kind() == ModelKind::Svd).unwrap();
+    let alone = evaluate_model(svd, &cases, 3);
     assert_eq!(together, alone, "popularity is the same for every item here");
     assert!((together.ndcg - 1.0).abs() < 1e-12);
 

@@ -2,7 +2,7 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::{evd, householder, matmul::matmul, qr::no_pivoting::factor};
-use faer::{Accum, Conj, Mat, MatRef, Par, Spec};
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Spec};
 use ndarray::{Array2, ArrayView2};
 
 /// A view of a matrix that lies row by row in memory.
@@ -90,9 +90,25 @@ pub fn symmetric_eigen(a: ArrayView2<'_, f64>) -> Option<(Vec<f64>, Array2<f64>)
 /// If the inner sizes differ.
 pub fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     assert_eq!(a.ncols(), b.nrows(), "the inner sizes of a product agree");
-    let mut c = Mat::<f64>::zeros(a.nrows(), b.ncols());
-    matmul(c.as_mut(), Accum::Replace, view(&a), view(&b), 1.0, Par::Seq);
-    from_faer(c.as_ref())
+    multiplied(view(&a), view(&b))
+}
+
+/// The product `aᵀ · b` of `a (k, m)` and `b (k, n)`.
+///
+/// # Panics
+///
+/// If the inner sizes differ.
+pub fn transposed_product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    assert_eq!(a.nrows(), b.nrows(), "the inner sizes of a product agree");
+    multiplied(view(&a).transpose(), view(&b))
+}
+
+fn multiplied(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Array2<f64> {
+    let mut c = Array2::zeros((a.nrows(), b.ncols()));
+    let memory = c.as_slice_mut().expect("a new matrix lies row by row in memory");
+    let into = MatMut::from_row_major_slice_mut(memory, a.nrows(), b.ncols());
+    matmul(into, Accum::Replace, a, b, 1.0, Par::Seq);
+    c
 }
 
 /// Adds `aᵀ·a` to `gram (n, n)` for `a (m, n)`.
@@ -102,9 +118,7 @@ pub fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
 /// If `gram` has another size.
 pub fn add_gram(a: ArrayView2<'_, f64>, gram: &mut Array2<f64>) {
     assert_eq!(gram.dim(), (a.ncols(), a.ncols()), "a Gram matrix has a row for each column");
-    let mut c = Mat::<f64>::zeros(a.ncols(), a.ncols());
-    matmul(c.as_mut(), Accum::Replace, view(&a).transpose(), view(&a), 1.0, Par::Seq);
-    gram.indexed_iter_mut().for_each(|((row, column), sum)| *sum += c[(row, column)]);
+    *gram += &transposed_product(a, a);
 }
 
 #[cfg(test)]

@@ -157,7 +157,10 @@ const RP3BETA: &[Dimension] = &[
     count!(rp3beta.n_neighbors, Walk::Log(30.0, 1_000.0)),
 ];
 
-const SVD: &[Dimension] = &[count!(svd.n_factors, Walk::Log(8.0, 256.0))];
+const SVD: &[Dimension] = &[
+    count!(svd.n_factors, Walk::Log(8.0, 256.0)),
+    number!(svd.regularization: f32, Walk::Log(0.1, 10_000.0)),
+];
 
 const ALS: &[Dimension] = &[
     count!(als.n_factors, Walk::Log(16.0, 256.0)),
