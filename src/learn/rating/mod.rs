@@ -7,8 +7,11 @@
 
 pub mod bayesian;
 pub mod data;
+mod factors;
+pub mod svd;
 
 pub use data::Ratings;
+pub use svd::{FunkSvd, FunkSvdParams};
 
 use super::dataset::{ItemIdx, UserIdx};
 
