@@ -49,7 +49,8 @@ impl Factors {
         (self.offset + self.unit * (biases + sides)).clamp(self.scale.0, self.scale.1)
     }
 
-    fn row<'a>(&self, rows: &'a [f32], at: usize) -> &'a [f32] {
+    /// The row of a position, or the last.
+    pub(super) fn row<'a>(&self, rows: &'a [f32], at: usize) -> &'a [f32] {
         let last = rows.len() / self.n_factors - 1;
         &rows[at.min(last) * self.n_factors..][..self.n_factors]
     }
@@ -88,9 +89,11 @@ impl Lists {
         let mut cells = Vec::with_capacity(ratings.all().len());
         for user in (0..).take(ratings.n_users()).map(UserIdx) {
             let of_user = ratings.of_user(user);
-            cells.extend(of_user.map(|rating| {
-                (rating.item.0, ((f64::from(rating.value) - offset) / unit) as f32)
-            }));
+            cells.extend(
+                of_user.map(|rating| {
+                    (rating.item.0, ((f64::from(rating.value) - offset) / unit) as f32)
+                }),
+            );
             starts.push(cells.len());
         }
         Self { starts, cells }

@@ -70,11 +70,7 @@ pub struct FunkSvd {
 }
 
 /// Learns biases and factors, on one thread. Holds, beside the model, 8 bytes for each rating.
-pub fn fit(
-    ratings: &Ratings,
-    params: &FunkSvdParams,
-    stop: Stop<'_>,
-) -> Result<FunkSvd, FitError> {
+pub fn fit(ratings: &Ratings, params: &FunkSvdParams, stop: Stop<'_>) -> Result<FunkSvd, FitError> {
     params.check()?;
     if ratings.all().is_empty() {
         return Err(FitError::NoData { model: "rating svd" });
@@ -116,10 +112,7 @@ pub fn fit(
 }
 
 /// One step for every rating.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma",
-    "x86_64+avx2+fma"
-))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
 fn run_epoch(lists: &Lists, users: &mut Side, items: &mut Side, steps: Steps) {
     let width = users.factors.len() / users.biases.len();
     let vectors = users.factors.chunks_exact_mut(width);
