@@ -29,13 +29,13 @@ pub(super) struct Factors {
     pub unit: f32,
     /// Bounds of a prediction.
     pub scale: (f32, f32),
-    /// `(n_users)`, or empty.
+    /// `(n_users + 1)`; the last is that of a user beyond the fitted ones.
     pub user_biases: Vec<f32>,
-    /// `(n_items)`, or empty.
+    /// `(n_items + 1)`; the last is that of an item beyond the fitted ones.
     pub item_biases: Vec<f32>,
-    /// `(n_users + 1, n_factors)`; the last row is that of a user beyond the fitted ones.
+    /// `(n_users + 1, n_factors)`, as the biases.
     pub user_factors: Vec<f32>,
-    /// `(n_items + 1, n_factors)`; the last row is that of an item beyond the fitted ones.
+    /// `(n_items + 1, n_factors)`, as the biases.
     pub item_factors: Vec<f32>,
 }
 
@@ -43,7 +43,7 @@ impl Factors {
     /// Expects a rating.
     pub(super) fn predict(&self, user: UserIdx, item: ItemIdx) -> f32 {
         let (user, item) = (user.0 as usize, item.0 as usize);
-        let bias = |biases: &[f32], at: usize| biases.get(at).copied().unwrap_or(0.0);
+        let bias = |biases: &[f32], at: usize| biases[at.min(biases.len() - 1)];
         let biases = bias(&self.user_biases, user) + bias(&self.item_biases, item);
         let sides = dot(self.row(&self.user_factors, user), self.row(&self.item_factors, item));
         (self.offset + self.unit * (biases + sides)).clamp(self.scale.0, self.scale.1)
@@ -138,16 +138,32 @@ pub(super) fn draw_rows(
     rows
 }
 
-/// The rows without their padding, in the fitted form; rows without ratings and the one beyond
-/// the last become `unmet (n_factors)`.
-pub(super) fn finished_rows(
-    padded_rows: &[f32],
-    n_ratings: impl Iterator<Item = usize>,
-    unmet: &[f32],
-) -> Vec<f32> {
-    let n_factors = unmet.len();
-    let rows = padded_rows.chunks_exact(padded(n_factors)).zip(n_ratings);
-    rows.map(|(row, n)| if n > 0 { &row[..n_factors] } else { unmet })
+/// The fitted form: rows lose their padding, and those without ratings, and the one beyond the last,
+/// become the `unmet` one of their side.
+pub(super) fn finished(
+    ratings: &Ratings,
+    (offset, unit): (f64, f64),
+    [users, items]: [Side; 2],
+    [unmet_user, unmet_item]: [&Side; 2],
+) -> Factors {
+    let n_by_user: Vec<usize> = n_by_user(ratings).collect();
+    let n_by_item: Vec<usize> = n_by_item(ratings).collect();
+    Factors {
+        n_factors: unmet_user.factors.len(),
+        offset: offset as f32,
+        unit: unit as f32,
+        scale: ratings.scale(),
+        user_biases: met_or(&users.biases, 1, &n_by_user, &unmet_user.biases),
+        item_biases: met_or(&items.biases, 1, &n_by_item, &unmet_item.biases),
+        user_factors: met_or(&users.factors, LANES, &n_by_user, &unmet_user.factors),
+        item_factors: met_or(&items.factors, LANES, &n_by_item, &unmet_item.factors),
+    }
+}
+
+/// Rows padded to a multiple of `lanes`, without that, `unmet` for those without ratings, and last.
+fn met_or(rows: &[f32], lanes: usize, n_ratings: &[usize], unmet: &[f32]) -> Vec<f32> {
+    let rows = rows.chunks_exact(unmet.len().next_multiple_of(lanes)).zip(n_ratings);
+    rows.map(|(row, &n)| if n > 0 { &row[..unmet.len()] } else { unmet })
         .chain(std::iter::once(unmet))
         .flatten()
         .copied()

@@ -7,6 +7,8 @@
 
 pub mod bayesian;
 pub mod data;
+#[cfg(test)]
+mod factor_cases;
 mod factors;
 pub mod nmf;
 pub mod svd;

@@ -92,18 +92,9 @@ pub fn fit(ratings: &Ratings, params: &FunkSvdParams, stop: Stop<'_>) -> Result<
         }
         run_epoch(&lists, &mut users, &mut items, steps);
     }
-    let unmet = vec![0.0; n_factors];
-    let (n_by_user, n_by_item) = (factors::n_by_user(ratings), factors::n_by_item(ratings));
-    let fitted = Factors {
-        n_factors,
-        offset: ratings.mean() as f32,
-        unit: unit as f32,
-        scale: ratings.scale(),
-        user_factors: factors::finished_rows(&users.factors, n_by_user, &unmet),
-        item_factors: factors::finished_rows(&items.factors, n_by_item, &unmet),
-        user_biases: users.biases,
-        item_biases: items.biases,
-    };
+    let unmet = Side::new(1, vec![0.0; n_factors]);
+    let fitted =
+        factors::finished(ratings, (ratings.mean(), unit), [users, items], [&unmet, &unmet]);
     if fitted.is_finite() {
         Ok(FunkSvd { factors: fitted })
     } else {
@@ -128,5 +119,106 @@ impl RatingPredictor for FunkSvd {
 
     fn n_bytes(&self) -> usize {
         self.factors.n_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::factor_cases as cases;
+    use super::*;
+    use crate::learn::recommenders::NEVER_STOP;
+
+    fn quick() -> FunkSvdParams {
+        FunkSvdParams { n_factors: 8, n_epochs: 60, learning_rate: 0.02, ..Default::default() }
+    }
+
+    #[test]
+    fn planted_factors_are_recovered() {
+        let (given, held_out) = cases::planted();
+        let error_after = |n_epochs| {
+            let model = fit(&given, &FunkSvdParams { n_epochs, ..quick() }, NEVER_STOP).unwrap();
+            (cases::training_error(&model, &given), cases::error(&model, &held_out))
+        };
+        let [first, second, last] = [1, 20, 60].map(error_after);
+        assert!(second.0 < 0.2 * first.0 && last.0 < second.0, "{first:?} {second:?} {last:?}");
+        assert!(
+            last.1 < 0.3 * first.1,
+            "one epoch is about the mean, {} against {}",
+            last.1,
+            first.1
+        );
+    }
+
+    #[test]
+    fn an_epoch_is_the_steps_of_the_paper_one_by_one() {
+        let (given, _) = cases::planted();
+        let given = given.with_scale(1.0, 5.0);
+        let expected = cases::descend_stepwise(&given, false, (5, 3, 0.01, 0.05, 3));
+        let params = FunkSvdParams {
+            n_factors: 5,
+            n_epochs: 3,
+            learning_rate: 0.01,
+            regularization: 0.05,
+            initial_deviation: 0.1,
+            seed: 3,
+        };
+        let model = fit(&given, &params, NEVER_STOP).unwrap();
+        for (rating, expected) in given.all().iter().zip(expected) {
+            let predicted = f64::from(model.predict(rating.user, rating.item));
+            assert!((predicted - expected).abs() < 1e-5, "f32 keeps 7 digits");
+        }
+    }
+
+    #[test]
+    fn the_scale_does_not_matter() {
+        let (given, held_out) = cases::planted();
+        let wider = |value: f32| 64.0 * (value - 3.0) - 128.0;
+        let rows: Vec<_> =
+            given.all().iter().map(|r| (r.user.0, r.item.0, wider(r.value))).collect();
+        let near = fit(&given, &quick(), NEVER_STOP).unwrap();
+        let far = fit(&cases::ratings(60, 40, &rows), &quick(), NEVER_STOP).unwrap();
+        for &(user, item, _) in &held_out {
+            let (user, item) = (UserIdx(user), ItemIdx(item));
+            let difference = wider(near.predict(user, item)) - far.predict(user, item);
+            assert!(difference.abs() < 0.1, "rounding of 7 digits over 60 epochs, of 256 wide");
+        }
+    }
+
+    #[test]
+    fn any_data_gives_a_sane_model() {
+        cases::assert_sane(|ratings| fit(ratings, &quick(), NEVER_STOP));
+    }
+
+    #[test]
+    fn the_unmet_are_judged_by_the_other_side() {
+        let rows = [(0, 0, 5.0), (1, 0, 5.0), (0, 1, 1.0), (1, 1, 1.0), (0, 2, 3.0)];
+        let model = fit(&cases::ratings(3, 4, &rows), &quick(), NEVER_STOP).unwrap();
+        for user in [UserIdx(2), UserIdx(9)] {
+            assert!(model.predict(user, ItemIdx(0)) > model.predict(user, ItemIdx(3)) + 0.5);
+            assert!((model.predict(user, ItemIdx(3)) - 3.0).abs() < 1e-6, "the mean of all");
+            assert!(model.predict(user, ItemIdx(1)) < model.predict(user, ItemIdx(9)) - 0.5);
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_a_stop_is_heard() {
+        let (given, _) = cases::planted();
+        let fit_from = |seed| fit(&given, &FunkSvdParams { seed, ..quick() }, NEVER_STOP).unwrap();
+        assert_eq!(fit_from(1), fit_from(1));
+        assert_ne!(fit_from(1), fit_from(2));
+        assert_eq!(fit(&given, &quick(), &|| true), Err(FitError::Stopped));
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused_by_name() {
+        let base = FunkSvdParams::default();
+        assert_eq!(base.check(), Ok(()));
+        let refused = |params: FunkSvdParams, name| cases::assert_refused(params.check(), name);
+        refused(FunkSvdParams { n_factors: 0, ..base }, "n_factors");
+        refused(FunkSvdParams { n_epochs: 0, ..base }, "n_epochs");
+        refused(FunkSvdParams { learning_rate: f32::NAN, ..base }, "learning_rate");
+        refused(FunkSvdParams { regularization: -0.1, ..base }, "regularization");
+        refused(FunkSvdParams { initial_deviation: 0.0, ..base }, "initial_deviation");
+        assert!(serde_json::from_str::<FunkSvdParams>(r#"{"epochs": 3}"#).is_err());
     }
 }

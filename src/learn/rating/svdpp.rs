@@ -107,18 +107,9 @@ pub fn fit(ratings: &Ratings, params: &SvdPpParams, stop: Stop<'_>) -> Result<Sv
     for (user, vector) in users.factors.chunks_exact_mut(width).enumerate() {
         add_implicit(lists.of(user), &implicit, vector);
     }
-    let unmet = vec![0.0; n_factors];
-    let (n_by_user, n_by_item) = (factors::n_by_user(ratings), factors::n_by_item(ratings));
-    let fitted = Factors {
-        n_factors,
-        offset: ratings.mean() as f32,
-        unit: unit as f32,
-        scale: ratings.scale(),
-        user_factors: factors::finished_rows(&users.factors, n_by_user, &unmet),
-        item_factors: factors::finished_rows(&items.factors, n_by_item, &unmet),
-        user_biases: users.biases,
-        item_biases: items.biases,
-    };
+    let unmet = Side::new(1, vec![0.0; n_factors]);
+    let fitted =
+        factors::finished(ratings, (ratings.mean(), unit), [users, items], [&unmet, &unmet]);
     if fitted.is_finite() {
         Ok(SvdPp { factors: fitted })
     } else {
@@ -190,5 +181,110 @@ impl RatingPredictor for SvdPp {
 
     fn n_bytes(&self) -> usize {
         self.factors.n_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::factor_cases as cases;
+    use super::*;
+    use crate::learn::recommenders::NEVER_STOP;
+
+    fn quick() -> SvdPpParams {
+        SvdPpParams { n_factors: 8, n_epochs: 60, learning_rate: 0.02, ..Default::default() }
+    }
+
+    #[test]
+    fn an_epoch_is_the_steps_of_the_paper_one_by_one() {
+        let (given, _) = cases::planted();
+        // Of some users only every seventh rating, so that lists differ in length.
+        let rows: Vec<_> = (0..)
+            .zip(given.all())
+            .filter(|(at, r)| r.user.0 % 2 == 0 || at % 7 == 0)
+            .map(|(_, r)| (r.user.0, r.item.0, r.value))
+            .collect();
+        let given = cases::ratings(61, 40, &rows).with_scale(1.0, 5.0);
+        let expected = cases::descend_stepwise(&given, true, (5, 3, 0.01, 0.05, 3));
+        let params = SvdPpParams {
+            n_factors: 5,
+            n_epochs: 3,
+            learning_rate: 0.01,
+            regularization: 0.05,
+            initial_deviation: 0.1,
+            seed: 3,
+        };
+        let model = fit(&given, &params, NEVER_STOP).unwrap();
+        for (rating, expected) in given.all().iter().zip(expected) {
+            let predicted = f64::from(model.predict(rating.user, rating.item));
+            assert!((predicted - expected).abs() < 2e-5, "f32 keeps 7 digits");
+        }
+    }
+
+    #[test]
+    fn planted_factors_are_recovered() {
+        let (given, held_out) = cases::planted();
+        let error_after = |n_epochs| {
+            let model = fit(&given, &SvdPpParams { n_epochs, ..quick() }, NEVER_STOP).unwrap();
+            (cases::training_error(&model, &given), cases::error(&model, &held_out))
+        };
+        let [first, second, last] = [1, 10, 60].map(error_after);
+        assert!(
+            second.0 < 0.9 * first.0 && last.0 < 0.5 * second.0,
+            "{first:?} {second:?} {last:?}"
+        );
+        assert!(
+            last.1 < 0.3 * first.1,
+            "one epoch is about the mean, {} against {}",
+            last.1,
+            first.1
+        );
+    }
+
+    #[test]
+    fn which_items_were_rated_tells_taste() {
+        // Every user gives 3 to what both kinds know and rates filler of their kind, always 3; what
+        // they think of items 0 and 1 is seen for half of them and depends on the kind alone.
+        let mut rows = Vec::new();
+        for user in 0..80_u32 {
+            let kind = user % 2;
+            rows.extend((0..10).map(|at| (user, 2 + 10 * kind + at, 3.0)));
+            if user < 60 {
+                rows.push((user, 0, if kind == 0 { 5.0 } else { 1.0 }));
+                rows.push((user, 1, if kind == 0 { 1.0 } else { 5.0 }));
+            }
+        }
+        let model = fit(&cases::ratings(80, 22, &rows), &quick(), NEVER_STOP).unwrap();
+        for user in (60..80).step_by(2) {
+            let predict = |user, item| model.predict(UserIdx(user), ItemIdx(item));
+            assert!(predict(user, 0) > predict(user, 1) + 0.5, "likes the first");
+            assert!(predict(user + 1, 1) > predict(user + 1, 0) + 0.5, "likes the second");
+        }
+    }
+
+    #[test]
+    fn any_data_gives_a_sane_model() {
+        cases::assert_sane(|ratings| fit(ratings, &quick(), NEVER_STOP));
+    }
+
+    #[test]
+    fn the_seed_decides_and_a_stop_is_heard() {
+        let (given, _) = cases::planted();
+        let fit_from = |seed| fit(&given, &SvdPpParams { seed, ..quick() }, NEVER_STOP).unwrap();
+        assert_eq!(fit_from(1), fit_from(1));
+        assert_ne!(fit_from(1), fit_from(2));
+        assert_eq!(fit(&given, &quick(), &|| true), Err(FitError::Stopped));
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused_by_name() {
+        let base = SvdPpParams::default();
+        assert_eq!(base.check(), Ok(()));
+        let refused = |params: SvdPpParams, name| cases::assert_refused(params.check(), name);
+        refused(SvdPpParams { n_factors: 1_025, ..base }, "n_factors");
+        refused(SvdPpParams { n_epochs: 0, ..base }, "n_epochs");
+        refused(SvdPpParams { learning_rate: 0.0, ..base }, "learning_rate");
+        refused(SvdPpParams { regularization: f32::INFINITY, ..base }, "regularization");
+        refused(SvdPpParams { initial_deviation: 2.0, ..base }, "initial_deviation");
+        assert!(serde_json::from_str::<SvdPpParams>(r#"{"epochs": 3}"#).is_err());
     }
 }
