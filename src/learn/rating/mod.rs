@@ -7,8 +7,17 @@
 
 pub mod bayesian;
 pub mod data;
+#[cfg(test)]
+mod factor_cases;
+mod factors;
+pub mod nmf;
+pub mod svd;
+pub mod svdpp;
 
 pub use data::Ratings;
+pub use nmf::{RatingNmf, RatingNmfParams};
+pub use svd::{FunkSvd, FunkSvdParams};
+pub use svdpp::{SvdPp, SvdPpParams};
 
 use super::dataset::{ItemIdx, UserIdx};
 
