@@ -6,6 +6,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod load;
+pub(crate) mod peer;
 pub(crate) mod report;
 
 #[expect(dead_code, reason = "the tests use all of it")]

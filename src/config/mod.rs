@@ -328,7 +328,9 @@ mod tests {
     /// The names of all values below a table, with dots.
     fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
         let key = |(name, value): (&String, &toml::Value)| match value {
-            toml::Value::Table(inner) if !inner.is_empty() => keys(&format!("{prefix}{name}."), inner),
+            toml::Value::Table(inner) if !inner.is_empty() => {
+                keys(&format!("{prefix}{name}."), inner)
+            }
             _ => vec![format!("{prefix}{name}")],
         };
         table.iter().flat_map(key).collect()

@@ -344,7 +344,10 @@ fn bad_data() -> Vec<(&'static str, InteractionMatrix)> {
         ("tiny weights", of(3, 3, &[(0, 0, 1e-30), (0, 1, 1e-30), (1, 0, 1e-30), (1, 2, 1e-38)])),
         ("dislikes alone", of(3, 3, &[(0, 0, -1.0), (1, 1, -2.0), (2, 0, -1.0)])),
         ("one who touched everything", of(30, 40, &bot)),
-        ("no numbers", of(2, 2, &[(0, 0, f32::NAN), (1, 1, f32::INFINITY), (0, 1, 1.0), (0, 1, 1.0)])),
+        (
+            "no numbers",
+            of(2, 2, &[(0, 0, f32::NAN), (1, 1, f32::INFINITY), (0, 1, 1.0), (0, 1, 1.0)]),
+        ),
     ]
 }
 

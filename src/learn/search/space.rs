@@ -129,19 +129,23 @@ const SIMILARITIES: [Similarity; 5] = [
 ];
 
 /// Robertson and Zaragoza, "The probabilistic relevance framework", 2009, give 1.2 to 2 and .5 to .8.
-const WEIGHTINGS: [Weighting; 5] = [
+const WEIGHTINGS: [Weighting; 6] = [
     Weighting::None,
     Weighting::TfIdf,
     Weighting::Bm25 { k1: 1.2, b: 0.75 },
     Weighting::InverseFrequency { exponent: 0.25 },
     Weighting::InverseFrequency { exponent: 0.5 },
+    Weighting::InverseFrequency { exponent: 0.75 },
 ];
+
+const NO_OR_YES: [bool; 2] = [false, true];
 
 const ITEM_KNN: &[Dimension] = &[
     count!(item_knn.n_neighbors, Walk::Log(20.0, 1_000.0)),
     number!(item_knn.shrinkage: f32, Walk::Log(0.1, 500.0)),
     choice!(item_knn.similarity, SIMILARITIES),
     choice!(item_knn.weighting, WEIGHTINGS),
+    choice!(item_knn.normalize, NO_OR_YES),
 ];
 
 const USER_KNN: &[Dimension] = &[
@@ -149,6 +153,7 @@ const USER_KNN: &[Dimension] = &[
     number!(user_knn.shrinkage: f32, Walk::Log(0.1, 500.0)),
     choice!(user_knn.similarity, SIMILARITIES),
     choice!(user_knn.weighting, WEIGHTINGS),
+    number!(user_knn.similarity_exponent: f32, Walk::Linear(1.0, 4.0)),
 ];
 
 const RP3BETA: &[Dimension] = &[
