@@ -43,13 +43,16 @@ pub(super) fn training_error(model: &impl RatingPredictor, ratings: &Ratings) ->
     error(model, &rows)
 }
 
+/// A name, numbers of users and items, and ratings.
+type Case<'a> = (&'a str, usize, usize, &'a [(u32, u32, f32)]);
+
 /// Asserts that a model of any data predicts within the scale, also for those it has not met, and
 /// that a second fit of the same data is the same, bit for bit.
 pub(super) fn assert_sane<M: RatingPredictor + PartialEq + std::fmt::Debug>(
     fit: impl Fn(&Ratings) -> Result<M, FitError>,
 ) {
     let far = f32::MAX;
-    let cases: [(&str, usize, usize, &[(u32, u32, f32)]); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("one rating", 2, 2, &[(1, 0, 4.0)]),
         ("all equal", 3, 2, &[(0, 0, 3.0), (0, 1, 3.0), (1, 0, 3.0)]),
         ("all zero", 2, 2, &[(0, 0, 0.0), (0, 1, 0.0), (1, 0, 0.0)]),

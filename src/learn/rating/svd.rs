@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FunkSvdParams {
-    /// BiasedFactors of a user or an item, 1 to 1,024.
+    /// Factors of a user or an item, 1 to 1,024.
     pub n_factors: usize,
     /// Passes over the ratings, 1 to 10,000.
     pub n_epochs: usize,
