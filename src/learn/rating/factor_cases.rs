@@ -5,7 +5,6 @@ use super::factors;
 use super::{RatingPredictor, Ratings};
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::recommenders::FitError;
-use rand_distr::Normal;
 
 /// Ratings from rows of `(user, item, value)`.
 pub(super) fn ratings(n_users: usize, n_items: usize, rows: &[(u32, u32, f32)]) -> Ratings {
@@ -44,13 +43,16 @@ pub(super) fn training_error(model: &impl RatingPredictor, ratings: &Ratings) ->
     error(model, &rows)
 }
 
+/// A name, numbers of users and items, and ratings.
+type Case<'a> = (&'a str, usize, usize, &'a [(u32, u32, f32)]);
+
 /// Asserts that a model of any data predicts within the scale, also for those it has not met, and
 /// that a second fit of the same data is the same, bit for bit.
 pub(super) fn assert_sane<M: RatingPredictor + PartialEq + std::fmt::Debug>(
     fit: impl Fn(&Ratings) -> Result<M, FitError>,
 ) {
     let far = f32::MAX;
-    let cases: [(&str, usize, usize, &[(u32, u32, f32)]); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("one rating", 2, 2, &[(1, 0, 4.0)]),
         ("all equal", 3, 2, &[(0, 0, 3.0), (0, 1, 3.0), (1, 0, 3.0)]),
         ("all zero", 2, 2, &[(0, 0, 0.0), (0, 1, 0.0), (1, 0, 0.0)]),
@@ -89,12 +91,12 @@ pub(super) type Plan = (usize, usize, f64, f64, u64);
 /// Every rating's steps one by one as in the papers, in `f64`, from first factors that are drawn with
 /// a deviation of 0.1; with `implicit`, every implicit factor moves at every rating. Returns what is
 /// expected of each given rating, not cut to the scale.
+#[expect(clippy::many_single_char_names, reason = "the letters of the papers")]
 pub(super) fn descend_stepwise(ratings: &Ratings, implicit: bool, plan: Plan) -> Vec<f64> {
     let (n_factors, n_epochs, rate, penalty, seed) = plan;
     let mut rng = factors::random(seed);
-    let normal = Normal::new(0.0, 0.1).unwrap();
     let mut draw = |n_rows| -> Vec<Vec<f64>> {
-        let rows = factors::draw_rows(n_rows, n_factors, &normal, &mut rng);
+        let rows = factors::draw_normal(n_rows, n_factors, 0.1, &mut rng);
         rows.chunks_exact(factors::padded(n_factors))
             .map(|row| row[..n_factors].iter().map(|&x| f64::from(x)).collect())
             .collect()

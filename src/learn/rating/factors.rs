@@ -6,8 +6,8 @@
 use super::Ratings;
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::linalg::dot;
-use rand::{SeedableRng, rngs::ChaCha8Rng};
-use rand_distr::Distribution;
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 /// While a model is fitted its rows are filled up with zeros, which stay zeros, to a multiple of
@@ -20,7 +20,7 @@ const FACTOR_MAX: f32 = 1e15;
 
 /// Biases and factors of users and items; complete and immutable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Factors {
+pub(super) struct BiasedFactors {
     /// Length of a row.
     pub n_factors: usize,
     /// The rating where biases and factors are 0.
@@ -39,7 +39,7 @@ pub(super) struct Factors {
     pub item_factors: Vec<f32>,
 }
 
-impl Factors {
+impl BiasedFactors {
     /// Expects a rating.
     pub(super) fn predict(&self, user: UserIdx, item: ItemIdx) -> f32 {
         let (user, item) = (user.0 as usize, item.0 as usize);
@@ -124,16 +124,28 @@ pub(super) fn random(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// `n_rows` padded rows of `n_factors` drawn numbers each.
-pub(super) fn draw_rows(
+/// `n_rows` padded rows of `n_factors` numbers, normal about 0.
+pub(super) fn draw_normal(
     n_rows: usize,
     n_factors: usize,
-    of: &impl Distribution<f32>,
+    deviation: f32,
     rng: &mut ChaCha8Rng,
 ) -> Vec<f32> {
+    draw_rows(n_rows, n_factors, || {
+        let drawn: f32 = StandardNormal.sample(rng);
+        deviation * drawn
+    })
+}
+
+/// `n_rows` padded rows of `n_factors` numbers between 0 and 1.
+pub(super) fn draw_uniform(n_rows: usize, n_factors: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    draw_rows(n_rows, n_factors, || rng.random())
+}
+
+fn draw_rows(n_rows: usize, n_factors: usize, mut draw: impl FnMut() -> f32) -> Vec<f32> {
     let mut rows = vec![0.0; n_rows * padded(n_factors)];
     for row in rows.chunks_exact_mut(padded(n_factors)) {
-        row[..n_factors].fill_with(|| of.sample(rng));
+        row[..n_factors].fill_with(&mut draw);
     }
     rows
 }
@@ -145,10 +157,10 @@ pub(super) fn finished(
     (offset, unit): (f64, f64),
     [users, items]: [Side; 2],
     [unmet_user, unmet_item]: [&Side; 2],
-) -> Factors {
+) -> BiasedFactors {
     let n_by_user: Vec<usize> = n_by_user(ratings).collect();
     let n_by_item: Vec<usize> = n_by_item(ratings).collect();
-    Factors {
+    BiasedFactors {
         n_factors: unmet_user.factors.len(),
         offset: offset as f32,
         unit: unit as f32,

@@ -20,13 +20,12 @@
 //! - A user or item without ratings takes the mean bias and factors of its side, weighted by ratings;
 //!   what the mean user then misses of the mean rating of the mean item is shared by these two biases.
 
-use super::factors::{self, Factors, Lists, Side};
+use super::factors::{self, BiasedFactors, Lists, Side};
 use super::{RatingPredictor, Ratings};
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::linalg::dot;
 use crate::learn::recommenders::{FitError, Stop, check};
 use multiversion::multiversion;
-use rand_distr::Uniform;
 use serde::{Deserialize, Serialize};
 
 /// How the factors are found. The defaults are those of Hug's library.
@@ -87,7 +86,7 @@ impl RatingNmfParams {
 /// were asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RatingNmf {
-    factors: Factors,
+    factors: BiasedFactors,
 }
 
 impl RatingNmf {
@@ -117,9 +116,8 @@ pub fn fit(
     let (low, unit) = zero_and_unit(ratings);
     let mean = (ratings.mean() - low) / unit;
     let lists = Lists::new(ratings, low, unit);
-    let uniform = Uniform::new(0.0_f32, 1.0).expect("0 lies below 1");
     let mut rng = factors::random(params.seed);
-    let mut draw = |n_rows| factors::draw_rows(n_rows, n_factors, &uniform, &mut rng);
+    let mut draw = |n_rows| factors::draw_uniform(n_rows, n_factors, &mut rng);
     let mut users = Side::new(n_users, draw(n_users));
     let mut items = Side::new(n_items, draw(n_items));
     let base = if params.biased { mean as f32 } else { 0.0 };
@@ -319,11 +317,10 @@ mod tests {
             ..Default::default()
         };
         let model = fit(&ratings, &params, NEVER_STOP).unwrap();
-        let uniform = Uniform::new(0.0_f32, 1.0).unwrap();
         let mut rng = factors::random(params.seed);
-        let users = factors::draw_rows(2, 1, &uniform, &mut rng);
+        let users = factors::draw_uniform(2, 1, &mut rng);
         let (p, v) = (users[0], users[factors::padded(1)]);
-        let q = factors::draw_rows(1, 1, &uniform, &mut rng)[0];
+        let q = factors::draw_uniform(1, 1, &mut rng)[0];
         let user = p * (5.0 * q) / (p * q * q + 0.5 * p);
         assert!((model.user_factors(UserIdx(0))[0] / user - 1.0).abs() < 1e-5);
         let below = p * p * q + v * v * q + 2.0 * 0.25 * q;

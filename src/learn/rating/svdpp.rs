@@ -16,13 +16,12 @@
 //! rate and penalty as the factors; steps are taken in units of a quarter of the scale's width, so that
 //! the rates that suit 1 to 5 stars suit every other scale.
 
-use super::factors::{self, Factors, Lists, Side, Steps};
+use super::factors::{self, BiasedFactors, Lists, Side, Steps};
 use super::{RatingPredictor, Ratings};
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::linalg::kernels::add_scaled;
 use crate::learn::recommenders::{FitError, Stop, check};
 use multiversion::multiversion;
-use rand_distr::Normal;
 use serde::{Deserialize, Serialize};
 
 /// How the factors are found. The defaults are those of Hug, "Surprise: a Python library for
@@ -75,7 +74,7 @@ impl SvdPpParams {
 /// rated in one vector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SvdPp {
-    factors: Factors,
+    factors: BiasedFactors,
 }
 
 /// Learns biases and factors, on one thread. Holds, beside the model, 8 bytes for each rating and
@@ -88,9 +87,9 @@ pub fn fit(ratings: &Ratings, params: &SvdPpParams, stop: Stop<'_>) -> Result<Sv
     let (n_users, n_items, n_factors) = (ratings.n_users(), ratings.n_items(), params.n_factors);
     let unit = factors::unit(ratings);
     let lists = Lists::new(ratings, ratings.mean(), unit);
-    let normal = Normal::new(0.0, params.initial_deviation).expect("the deviation was checked");
+    let deviation = params.initial_deviation;
     let mut rng = factors::random(params.seed);
-    let mut draw = |n_rows| factors::draw_rows(n_rows, n_factors, &normal, &mut rng);
+    let mut draw = |n_rows| factors::draw_normal(n_rows, n_factors, deviation, &mut rng);
     let mut users = Side::new(n_users, draw(n_users));
     let mut items = Side::new(n_items, draw(n_items));
     let mut implicit = draw(n_items);
