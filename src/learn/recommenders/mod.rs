@@ -10,6 +10,7 @@
 //! | random walks, `P³α`, `RP³β`, personalised page rank of three steps | [`rp3beta`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
+//! | Bayesian personalized ranking, pairwise ranking (BPR-MF) | [`bpr`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
 //! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
@@ -20,10 +21,13 @@
 
 pub mod als;
 pub mod blend;
+pub mod bpr;
 mod confidence;
 pub mod ease;
 pub mod item_knn;
 pub mod kind;
+mod logistic;
+mod negatives;
 pub mod popularity;
 pub mod rp3beta;
 pub mod similarity;
@@ -33,6 +37,7 @@ pub mod user_knn;
 
 pub use als::{Als, AlsParams};
 pub use blend::{Blend, Blended};
+pub use bpr::{Bpr, BprParams};
 pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
