@@ -9,7 +9,7 @@ use crate::{
         dataset::Weighting,
         demand::DemandParams,
         pipeline::PipelineParams,
-        trainer::{SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
+        trainer::{RecentRuns, SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
     lifecycle::Lifecycle,
     live::{Live, catalogue::Catalogue, follower::Follower, shoppers::Shoppers},
@@ -107,6 +107,7 @@ impl App {
             metrics.clone(),
         );
         let weighting = Arc::new(weighting(&config));
+        let runs = Arc::new(RecentRuns::default());
         let parts = TrainerParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -115,6 +116,7 @@ impl App {
             folder: folder.clone(),
             pool: Arc::new(training_pool(&config)?),
             metrics: metrics.clone(),
+            runs: runs.clone(),
         };
         let (trainer, requests): (Trainer, TrainRequests) =
             Trainer::new(parts, trainer_params(&config));
@@ -123,6 +125,7 @@ impl App {
             price_policy: Arc::new(price_policy(&config)),
             started_at: clock.now(),
             trainer: requests,
+            runs,
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
             ingest: door,
             config,
