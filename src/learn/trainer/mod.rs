@@ -504,6 +504,8 @@ impl Trainer {
     async fn read_events(&self, stop: &CancellationToken) -> Result<(), TrainError> {
         let mut after = self.memory().read_to;
         let weighting: &Weighting = &self.params.pipeline.weighting;
+        let window_days = f64::from(self.params.window_days);
+        let (max, per_shopper) = (self.params.events_max, self.params.events_per_shopper_max);
         while !stop.is_cancelled() {
             let events = self.store.events_after(after, PAGE).await?;
             let Some(last) = events.last() else { break };
@@ -511,9 +513,11 @@ impl Trainer {
             let mut memory = self.memory();
             memory.log.extend(&events, weighting);
             memory.read_to = after;
+            // So that `events_max` bounds what is kept while reading, too.
+            if memory.log.acts().len() > max.saturating_add(max / 10) {
+                memory.log.settle(window_days, max, per_shopper);
+            }
         }
-        let window_days = f64::from(self.params.window_days);
-        let (max, per_shopper) = (self.params.events_max, self.params.events_per_shopper_max);
         self.memory().log.settle(window_days, max, per_shopper);
         Ok(())
     }
