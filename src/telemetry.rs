@@ -58,7 +58,7 @@ pub struct RouteLabels {
 pub struct EventLabels {
     /// Kind of event, `unknown` if it did not parse.
     pub kind: &'static str,
-    /// `stored`, `duplicate`, `rejected`.
+    /// `stored`, `duplicate`, `rejected` (wrong), `refused` (right, but not taken now: 503).
     pub outcome: &'static str,
 }
 
@@ -223,6 +223,11 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Counts events by their fate.
+    pub fn count_events(&self, kind: &'static str, outcome: &'static str, n: u64) {
+        self.events.get_or_create(&EventLabels { kind, outcome }).inc_by(n);
+    }
+
     /// Counts a training run of a model, or `all` for the whole of it.
     pub fn count_run(&self, model: &'static str, outcome: RunOutcome) {
         let outcome = outcome.name();
