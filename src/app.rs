@@ -9,13 +9,13 @@ use crate::{
         dataset::Weighting,
         demand::DemandParams,
         pipeline::PipelineParams,
-        trainer::{SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
+        trainer::{RecentRuns, SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
     lifecycle::Lifecycle,
     live::{Live, catalogue::Catalogue, follower::Follower, shoppers::Shoppers},
     record::{
         ingest::{Committer, ingest},
-        store::{Store, postgres::PostgresStore, sqlite::SqliteStore},
+        store::{Store, StoreError, postgres::PostgresStore, sqlite::SqliteStore},
     },
     rounds::Rounds,
     snapshot::{SnapshotCell, file::SnapshotFolder},
@@ -24,8 +24,33 @@ use crate::{
 use anyhow::Context;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-/// Opens the configured database and brings its schema up to date.
+/// How often a database that is away at the start is tried.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Opens the configured database and brings its schema up to date. One that is away is waited for, for
+/// `database.start_wait_seconds`: after a power failure it may be up later than this process.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let begun = tokio::time::Instant::now();
+    let patience = Duration::from_secs(config.database.start_wait_seconds);
+    loop {
+        let error = match try_open_store(config).await {
+            Err(error) if is_away(&error) && begun.elapsed() < patience => error,
+            opened => return opened,
+        };
+        tracing::warn!(
+            error = format!("{error:#}"),
+            wait_seconds = patience.saturating_sub(begun.elapsed()).as_secs(),
+            "the database is not there yet; trying again"
+        );
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn is_away(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable)
+}
+
+async fn try_open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let url = config.database.url.0.as_str();
     let n = config.database.connections_max;
     if url.starts_with("postgres") {
@@ -107,6 +132,7 @@ impl App {
             metrics.clone(),
         );
         let weighting = Arc::new(weighting(&config));
+        let runs = Arc::new(RecentRuns::default());
         let parts = TrainerParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -115,6 +141,7 @@ impl App {
             folder: folder.clone(),
             pool: Arc::new(training_pool(&config)?),
             metrics: metrics.clone(),
+            runs: runs.clone(),
         };
         let (trainer, requests): (Trainer, TrainRequests) =
             Trainer::new(parts, trainer_params(&config));
@@ -123,6 +150,7 @@ impl App {
             price_policy: Arc::new(price_policy(&config)),
             started_at: clock.now(),
             trainer: requests,
+            runs,
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
             ingest: door,
             config,

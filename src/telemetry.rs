@@ -58,13 +58,15 @@ pub struct RouteLabels {
 pub struct EventLabels {
     /// Kind of event, `unknown` if it did not parse.
     pub kind: &'static str,
-    /// `stored`, `duplicate`, `rejected`.
+    /// `stored`, `duplicate`, `rejected` (wrong), `refused` (right, but not taken now: 503).
     pub outcome: &'static str,
 }
 
-/// Label of a training run.
+/// Labels of a training run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct OutcomeLabel {
+pub struct RunLabels {
+    /// Name of the model, `all` for a whole run.
+    pub model: &'static str,
     /// How it ended.
     pub outcome: &'static str,
 }
@@ -88,7 +90,7 @@ pub struct Metrics {
     pub ingest_queue: Gauge,
     pub commit_events: Histogram,
     pub commit_duration: Histogram,
-    pub training_runs: Family<OutcomeLabel, Counter>,
+    pub training_runs: Family<RunLabels, Counter>,
     pub training_duration: Family<ModelLabel, Histogram, fn() -> Histogram>,
     pub search_trials: Family<ModelLabel, Counter>,
     pub snapshot_version: Gauge,
@@ -144,11 +146,16 @@ impl Default for Metrics {
             Unit::Seconds,
             commit_duration.clone(),
         );
-        let training_runs: Family<OutcomeLabel, Counter> = Family::default();
+        let training_runs: Family<RunLabels, Counter> = Family::default();
         for outcome in RunOutcome::ALL {
-            let _ = training_runs.get_or_create(&OutcomeLabel { outcome: outcome.name() });
+            let _ =
+                training_runs.get_or_create(&RunLabels { model: "all", outcome: outcome.name() });
         }
-        r.register("training_runs", "Training runs, by outcome", training_runs.clone());
+        r.register(
+            "training_runs",
+            "Training runs, by outcome, of each fitted model and, as `all`, as a whole",
+            training_runs.clone(),
+        );
         let training_duration = Family::new_with_constructor(training_buckets as fn() -> Histogram);
         r.register_with_unit(
             "training_duration",
@@ -216,6 +223,17 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Counts events by their fate.
+    pub fn count_events(&self, kind: &'static str, outcome: &'static str, n: u64) {
+        self.events.get_or_create(&EventLabels { kind, outcome }).inc_by(n);
+    }
+
+    /// Counts a training run of a model, or `all` for the whole of it.
+    pub fn count_run(&self, model: &'static str, outcome: RunOutcome) {
+        let outcome = outcome.name();
+        self.training_runs.get_or_create(&RunLabels { model, outcome }).inc();
+    }
+
     /// Everything in the Prometheus (`OpenMetrics`) text format.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         if let Some(memory) = memory_stats::memory_stats() {

@@ -7,14 +7,14 @@ use super::{
     state::{ApiState, Money},
 };
 use crate::{
-    decide::price::decide_price,
-    domain::{Cents, Item, ItemChange, ItemId, Timestamp},
+    decide::price::guard::GuardRails,
+    domain::{Cents, Item, ItemChange, ItemId, PriceReason},
     record::{
         forms::{
             FieldProblem, FormRules, competitor_price_from_json, decode_batch,
             item_fields_from_json, item_patch_from_json, item_row_from_json,
         },
-        store::NewPrice,
+        store::{Changed, NewPrice, Refusal, Scope},
     },
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -114,47 +114,59 @@ fn invalid(problems: Vec<FieldProblem>) -> ApiError {
 
 async fn change(
     state: &ApiState,
-    changes: Vec<(ItemId, ItemChange)>,
-) -> Result<Vec<Item>, ApiError> {
+    changes: &[(ItemId, ItemChange)],
+    scope: Scope,
+) -> Result<Changed, ApiError> {
     let now = state.clock.now();
-    let mut items = state.store.change_items(&changes, now).await?;
+    let Changed { mut items, refused } = state.store.change_items(changes, scope, now).await?;
     // Seen by the very next answer.
     for item in &items {
         state.live.catalogue.apply(item.clone());
     }
     // Guard-rails that were moved hold at once; demand moves prices on the next round.
-    let escaped: Vec<NewPrice> =
-        items.iter().filter_map(|item| into_bounds(state, item, now)).collect();
+    let escaped: Vec<NewPrice> = items.iter().filter_map(|item| into_bounds(state, item)).collect();
     for item in state.store.set_prices(&escaped, now).await? {
-        state.live.catalogue.apply(item.clone());
+        state.live.catalogue.apply_priced(item.clone(), PriceReason::GuardRail);
         if let Some(changed) = items.iter_mut().find(|changed| changed.item_id == item.item_id) {
             *changed = item;
         }
     }
-    Ok(items)
+    Ok(Changed { items, refused })
 }
 
-/// The price for an item whose price in force lies outside its bounds; `None` if pricing is off.
-fn into_bounds(state: &ApiState, item: &Item, now: Timestamp) -> Option<NewPrice> {
-    let entry = state.live.catalogue.get(&item.item_id).filter(|_| state.price_policy.enabled)?;
-    let snapshot = state.snapshots.current();
-    let demand = snapshot.item_position(&item.item_id).and_then(|at| snapshot.demand.of(at));
-    let decision = decide_price(item, &entry.trail, demand, now, &state.price_policy);
+/// The bound for an item whose price in force lies outside of them; `None` if pricing is off. It is the
+/// merchant who moved it, whatever demand makes of it on the next round.
+fn into_bounds(state: &ApiState, item: &Item) -> Option<NewPrice> {
+    let policy = Some(&state.price_policy).filter(|policy| policy.enabled)?;
     let in_force = item.price_in_force.filter(|_| !item.removed)?;
-    let is_outside = decision.bounds.is_some_and(|bounds| bounds.clamp(in_force) != in_force);
-    let price = decision.price.filter(|_| is_outside)?;
-    Some(NewPrice { item: item.item_id.clone(), price, reason: decision.reason })
+    let bounds = GuardRails::of(&item.fields, policy).ok()?.bounds;
+    let price = Some(bounds.clamp(in_force)).filter(|&price| price != in_force)?;
+    Some(NewPrice { item: item.item_id.clone(), price, reason: PriceReason::GuardRail })
 }
 
 async fn change_one(
     state: &ApiState,
     item: &str,
     change_to: ItemChange,
-) -> Result<Json<ItemAnswer>, ApiError> {
+    scope: Scope,
+) -> Result<Item, ApiError> {
     let item = item_id(item)?;
-    let changed = change(state, vec![(item, change_to)]).await?;
-    let first = changed.first().ok_or(ApiError::Internal("a changed item is gone".into()))?;
-    Ok(Json(item_answer(state, first)))
+    let id = item.to_string();
+    let Changed { items, refused } = change(state, &[(item, change_to)], scope).await?;
+    match refused.first() {
+        Some((_, Refusal::NotThere)) => Err(ApiError::NotFound { what: "item", id }),
+        Some((_, Refusal::BoundsClash(field))) => Err(invalid(vec![clash(field)])),
+        None => items.into_iter().next().ok_or(ApiError::Internal("a changed item is gone".into())),
+    }
+}
+
+/// What is wrong with a change after which the lowest price would lie above the highest.
+fn clash(field: &str) -> FieldProblem {
+    let detail = match field {
+        "price_max" => "must not be below price_min",
+        _ => "must not be above price_max",
+    };
+    FieldProblem { pointer: format!("/{field}"), detail: detail.into() }
 }
 
 /// Makes the item exactly this; creates it if need be.
@@ -166,19 +178,22 @@ pub async fn put_item(
     body: Body,
 ) -> Result<Json<ItemAnswer>, ApiError> {
     let fields = item_fields_from_json(&body.json()?, &rules(&state)).map_err(invalid)?;
-    change_one(&state, &item, ItemChange::Replace(Box::new(fields))).await
+    let item = change_one(&state, &item, ItemChange::Replace(Box::new(fields)), Scope::Any).await?;
+    Ok(Json(item_answer(&state, &item)))
 }
 
-/// Changes the fields named; null empties one. Creates the item if need be.
+/// Changes the fields named; null empties one. The item must be there: PUT creates one.
 #[utoipa::path(patch, path = "/items/{item}", tag = "shop", params(("item" = String, Path)), request_body = serde_json::Value,
-    responses((status = 200, body = ItemAnswer), (status = 422, body = Problem)))]
+    responses((status = 200, body = ItemAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch_item(
     State(state): State<ApiState>,
     Path(item): Path<String>,
     body: Body,
 ) -> Result<Json<ItemAnswer>, ApiError> {
     let patch = item_patch_from_json(&body.json()?, &rules(&state)).map_err(invalid)?;
-    change_one(&state, &item, ItemChange::Merge(Box::new(patch))).await
+    let merge = ItemChange::Merge(Box::new(patch));
+    let item = change_one(&state, &item, merge, Scope::Present).await?;
+    Ok(Json(item_answer(&state, &item)))
 }
 
 /// The item as it is now.
@@ -201,12 +216,7 @@ pub async fn delete_item(
     State(state): State<ApiState>,
     Path(item): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    let item = item_id(&item)?;
-    let known = state.live.catalogue.get(&item).is_some_and(|entry| !entry.item.removed);
-    if !known {
-        return Err(ApiError::NotFound { what: "item", id: item.to_string() });
-    }
-    change(&state, vec![(item, ItemChange::Remove)]).await?;
+    change_one(&state, &item, ItemChange::Remove, Scope::Present).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -217,9 +227,18 @@ pub async fn post_items(
     State(state): State<ApiState>,
     body: Body,
 ) -> Result<Json<RowsAnswer>, ApiError> {
-    let (changes, rejected) = rows(&state, &body, item_row_from_json)?;
-    let accepted = changes.len();
-    change(&state, changes).await?;
+    let (rows, mut rejected) = rows(&state, &body, item_row_from_json)?;
+    let (places, changes): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
+    let refused = change(&state, &changes, Scope::Any).await?.refused;
+    let accepted = changes.len() - refused.len();
+    rejected.extend(refused.into_iter().map(|(at, refusal)| {
+        let problems = match refusal {
+            Refusal::BoundsClash(field) => vec![clash(field)],
+            Refusal::NotThere => Vec::new(),
+        };
+        rejected_row(places[at], problems)
+    }));
+    rejected.sort_by_key(|row| row.index);
     Ok(Json(RowsAnswer { accepted, duplicates: 0, rejected }))
 }
 
@@ -231,11 +250,13 @@ pub async fn post_competitor_prices(
     body: Body,
 ) -> Result<Json<RowsAnswer>, ApiError> {
     let (prices, rejected) = rows(&state, &body, competitor_price_from_json)?;
+    let prices: Vec<_> = prices.into_iter().map(|(_, price)| price).collect();
     let accepted = state.store.append_competitor_prices(&prices).await? as usize;
     Ok(Json(RowsAnswer { accepted, duplicates: prices.len() - accepted, rejected }))
 }
 
-type Rows<T> = (Vec<T>, Vec<RejectedRow>);
+/// Rows with their places, and those that cannot be taken.
+type Rows<T> = (Vec<(usize, T)>, Vec<RejectedRow>);
 
 fn rows<T>(
     state: &ApiState,
@@ -251,14 +272,15 @@ fn rows<T>(
             .map_err(|line| vec![FieldProblem { pointer: String::new(), detail: line }])
             .and_then(|value| form(&value, &rules));
         match read {
-            Ok(row) => taken.push(row),
-            Err(problems) => {
-                let errors = problems.into_iter().map(|p| FieldError::at(Some(index), p)).collect();
-                let detail = "the row was not taken".into();
-                let problem = ApiError::Invalid { detail, errors }.problem();
-                rejected.push(RejectedRow { index, problem });
-            }
+            Ok(row) => taken.push((index, row)),
+            Err(problems) => rejected.push(rejected_row(index, problems)),
         }
     }
     Ok((taken, rejected))
+}
+
+fn rejected_row(index: usize, problems: Vec<FieldProblem>) -> RejectedRow {
+    let errors = problems.into_iter().map(|p| FieldError::at(Some(index), p)).collect();
+    let detail = "the row was not taken".into();
+    RejectedRow { index, problem: ApiError::Invalid { detail, errors }.problem() }
 }

@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     domain::{Event, EventKind},
-    record::forms::{BatchError, FormRules, decode_batch, event_from_json},
-    telemetry::EventLabels,
+    record::forms::{BatchError, FormRules, decode_batch, event_from_json, kind_of},
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -118,18 +117,21 @@ async fn record(
         let place = (!is_single).then_some(index);
         let pointed = |problem| FieldError::at(place, problem);
         match value {
-            Err(line) => rejected
-                .push((index, vec![FieldError { pointer: format!("/{index}"), detail: line }])),
+            Err(line) => {
+                state.metrics.count_events("unknown", "rejected", 1);
+                let pointer = format!("/{index}");
+                rejected.push((index, vec![FieldError { pointer, detail: line }]));
+            }
             Ok(value) => match event_from_json(&value, &rules, kind) {
                 Ok(event) => events.push(event),
                 Err(problems) => {
+                    let kind = kind_of(&value, kind).map_or("unknown", EventKind::name);
+                    state.metrics.count_events(kind, "rejected", 1);
                     rejected.push((index, problems.into_iter().map(pointed).collect()));
                 }
             },
         }
     }
-    let unknown = EventLabels { kind: "unknown", outcome: "rejected" };
-    state.metrics.events.get_or_create(&unknown).inc_by(rejected.len() as u64);
     // A lone event that is wrong, or a batch that must be whole: nothing was stored, and the status says so.
     if !rejected.is_empty() && (query.atomic || is_single) {
         let detail = format!(
@@ -141,10 +143,14 @@ async fn record(
         return Err(ApiError::Invalid { detail, errors });
     }
     let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
-    let stored = state.ingest.record(events).await?;
+    let stored = state.ingest.record(events).await.inspect_err(|_| {
+        for kind in &kinds {
+            state.metrics.count_events(kind.name(), "refused", 1);
+        }
+    })?;
     for (kind, sequence) in kinds.iter().zip(&stored) {
         let outcome = if sequence.is_some() { "stored" } else { "duplicate" };
-        state.metrics.events.get_or_create(&EventLabels { kind: kind.name(), outcome }).inc();
+        state.metrics.count_events(kind.name(), outcome, 1);
     }
     let accepted = stored.iter().flatten().count();
     let rejected = rejected

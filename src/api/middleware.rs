@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use std::{any::Any, time::Instant};
+use tracing::Instrument;
 
 /// The header with the id of a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,35 +32,29 @@ pub async fn observe(State(state): State<ApiState>, mut request: Request, next: 
             id
         }
     };
-    let mut response = next.run(request).await;
+    // Made only if somebody listens; what is logged inside carries it.
+    let request_id = id.to_str().unwrap_or_default();
+    let span = tracing::info_span!("request", request.id = request_id, method, route);
+    let mut response = next.run(request).instrument(span.clone()).await;
     let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
     if status >= 400 {
         response = with_instance(response, &id).await;
     }
     let cause = response.extensions().get::<Cause>().map(|cause| cause.0.clone());
     let cause = cause.as_deref().map_or("", String::as_str);
-    let request_id = id.to_str().unwrap_or_default();
-    if status >= 500 && status != 503 {
-        tracing::error!(
-            request.id = request_id,
-            method,
-            route,
-            status,
-            cause,
-            duration_seconds = seconds,
-            "request failed"
-        );
-    } else {
-        tracing::debug!(
-            request.id = request_id,
-            method,
-            route,
-            status,
-            cause,
-            duration_seconds = seconds,
-            "request answered"
-        );
-    }
+    // The span tells id, method and route.
+    span.in_scope(|| {
+        let duration_seconds = seconds;
+        if status == 503 {
+            tracing::warn!(status, cause, duration_seconds, "request refused");
+        } else if status >= 500 {
+            tracing::error!(status, cause, duration_seconds, "request failed");
+        } else if state.config.log.requests {
+            tracing::info!(status, cause, duration_seconds, "request answered");
+        } else {
+            tracing::debug!(status, cause, duration_seconds, "request answered");
+        }
+    });
     response.headers_mut().insert(REQUEST_ID, id);
     let route_labels = RouteLabels { method: method.clone(), route: route.clone() };
     state.metrics.request_duration.get_or_create(&route_labels).observe(seconds);

@@ -8,6 +8,7 @@ use super::{
 use crate::domain::{ModelRun, RunOutcome, Timestamp};
 use crate::learn::trainer::Occasion;
 use crate::live::follower::recall;
+use crate::snapshot::file::SnapshotError;
 use axum::{
     Json,
     extract::State,
@@ -16,11 +17,12 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use utoipa::{IntoParams, ToSchema};
 
-/// Runs shown.
+/// Runs shown in `GET /models`, and in `GET /status`.
 const RUNS_MAX: u32 = 20;
+const RUNS_BRIEF_MAX: u32 = 5;
 
 /// Whether the service can answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,7 +43,7 @@ pub async fn live() -> Json<HealthAnswer> {
 /// A snapshot (an empty one for a new shop) is served, and the database answers or is degraded.
 #[utoipa::path(get, path = "/health/ready", tag = "operator", responses((status = 200, body = HealthAnswer)))]
 pub async fn ready(State(state): State<ApiState>) -> Json<HealthAnswer> {
-    let answers = state.store.ping().await.is_ok();
+    let answers = is_up(&state).await;
     let detail =
         (!answers).then_some("the database does not answer; lists and prices come from memory");
     Json(HealthAnswer { status: if answers { "ok" } else { "degraded" }, detail })
@@ -98,6 +100,8 @@ pub struct ModelsAnswer {
     blend: Vec<BlendPart>,
     /// What was measured when it was trained.
     report: Value,
+    /// Whether an operator went back: then only `POST /models/train` publishes.
+    held: bool,
     /// Versions on disk, rising; any of them can be rolled back to.
     versions: Vec<u64>,
     /// The latest runs, newest first.
@@ -117,7 +121,9 @@ pub struct BlendPart {
 
 /// Versions with their measured quality, and the history of training.
 #[utoipa::path(get, path = "/models", tag = "operator", responses((status = 200, body = ModelsAnswer)))]
-pub async fn models(State(state): State<ApiState>) -> Result<Json<ModelsAnswer>, ApiError> {
+pub async fn models(State(state): State<ApiState>) -> Json<ModelsAnswer> {
+    let up = is_up(&state).await;
+    let runs = latest_runs(&state, RUNS_MAX, up).await;
     let snapshot = state.snapshots.current();
     let bytes_of = |kind| {
         let found = snapshot.models.iter().find(|model| model.kind() == kind);
@@ -129,14 +135,30 @@ pub async fn models(State(state): State<ApiState>) -> Result<Json<ModelsAnswer>,
         weight,
         bytes: bytes_of(kind),
     });
-    Ok(Json(ModelsAnswer {
+    Json(ModelsAnswer {
         served: snapshot.version,
         trained_at: (snapshot.version > 0).then(|| snapshot.trained_at.to_string()),
         blend: blend.collect(),
         report: serde_json::from_str(&snapshot.report).unwrap_or_default(),
+        held: state.folder.held().is_some(),
         versions: state.folder.versions(),
-        runs: state.store.runs(RUNS_MAX).await?.into_iter().map(RunAnswer::from).collect(),
-    }))
+        runs,
+    })
+}
+
+/// How long a database may take to say that it is there.
+const PING_MAX: Duration = Duration::from_millis(200);
+
+/// Whether the database answers now. One that hangs, or whose connections are all waited for, does not.
+async fn is_up(state: &ApiState) -> bool {
+    tokio::time::timeout(PING_MAX, state.store.ping()).await.is_ok_and(|answer| answer.is_ok())
+}
+
+/// What the database has, if it is `up`, and what only this process knows.
+async fn latest_runs(state: &ApiState, limit: u32, up: bool) -> Vec<RunAnswer> {
+    let stored = if up { state.store.runs(limit).await.ok() } else { None };
+    let runs = state.runs.joined(stored, limit as usize);
+    runs.into_iter().map(RunAnswer::from).collect()
 }
 
 /// How to train.
@@ -165,25 +187,28 @@ pub async fn train(
 #[utoipa::path(post, path = "/models/rollback", tag = "operator", responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
 pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, ApiError> {
     let begun = state.clock.now();
-    let served = state.snapshots.current().version;
-    let folder = state.folder.clone();
+    let (folder, cell) = (state.folder.clone(), state.snapshots.clone());
     // Only a read and a pointer; short, but disk work does not belong on a worker thread.
     let loaded = tokio::task::spawn_blocking(move || {
-        let earlier = served.checked_sub(1).and_then(|newest| folder.load_newest(newest));
-        if let Some(snapshot) = &earlier {
-            folder.point_to(snapshot.version)?;
+        // A training run that ends now publishes before or not at all.
+        let go_back = || {
+            let served = cell.current().version;
+            let earlier = served.checked_sub(1).and_then(|newest| folder.load_newest(newest));
+            let Some(snapshot) = earlier.map(Arc::new) else { return Ok(None) };
             folder.hold()?;
-        }
-        Ok::<_, crate::snapshot::file::SnapshotError>(earlier)
+            folder.point_to(snapshot.version)?;
+            cell.publish(snapshot.clone());
+            Ok::<_, SnapshotError>(Some((served, snapshot)))
+        };
+        folder.locked(go_back)?
     });
     let loaded = loaded.await.map_err(|error| ApiError::Internal(error.to_string()))?;
     let loaded = loaded.map_err(|error| ApiError::Internal(super::error::error_chain(&error)))?;
-    let snapshot =
+    let (served, snapshot) =
         loaded.ok_or(ApiError::Conflict("there is no earlier version to go back to".into()))?;
     let (version, watermark) = (snapshot.version, snapshot.watermark);
     state.metrics.snapshot_version.set(version as i64);
     state.metrics.snapshot_timestamp.set(snapshot.trained_at.0 as f64 / 1e3);
-    state.snapshots.publish(snapshot.into());
     // What the earlier version has not learned is recent again.
     if let Err(error) = recall(&*state.store, &state.live, watermark).await {
         let error = &error as &dyn std::error::Error;
@@ -198,10 +223,12 @@ pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, 
         report: Value::Null,
     };
     // The version is served already, so a database that is away must not turn this into an error.
-    if let Err(error) = state.store.record_run(&run).await {
-        let error = &error as &dyn std::error::Error;
+    let recorded = state.store.record_run(&run).await;
+    if let Err(error) = &recorded {
+        let error = error as &dyn std::error::Error;
         tracing::warn!(error, "the rollback could not be written down");
     }
+    state.runs.push(run.clone(), recorded.is_ok());
     Ok(Json(run.into()))
 }
 
@@ -264,6 +291,8 @@ pub struct MemoryStatus {
 pub struct SnapshotStatus {
     /// Its version; 0 = none yet.
     version: u64,
+    /// Whether an operator went back to it: then only `POST /models/train` publishes.
+    held: bool,
     /// How old it is.
     age_seconds: Option<i64>,
     /// The last event that it learned from.
@@ -285,10 +314,10 @@ pub struct SnapshotStatus {
 /// Data counts, what lists still need, ages, queues, last runs. Answers also without the database.
 #[utoipa::path(get, path = "/status", tag = "operator", responses((status = 200, body = StatusAnswer)))]
 pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAnswer>) {
-    let totals = state.store.totals().await.ok();
-    let runs = state.store.runs(5).await.unwrap_or_default();
+    let up = is_up(&state).await;
+    let totals = async { if up { state.store.totals().await.ok() } else { None } };
+    let (totals, runs) = tokio::join!(totals, latest_runs(&state, RUNS_BRIEF_MAX, up));
     let snapshot = state.snapshots.current();
-    let up = totals.is_some();
     let n_events: u64 = totals.iter().flat_map(|t| &t.events).map(|(_, n)| n).sum();
     let needs = (snapshot.version == 0).then(|| match n_events {
         0 => "no events yet: POST /events".to_owned(),
@@ -314,6 +343,7 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
         },
         snapshot: SnapshotStatus {
             version: snapshot.version,
+            held: state.folder.held().is_some(),
             age_seconds: (snapshot.version > 0).then(|| age(snapshot.trained_at)),
             watermark: snapshot.watermark.0,
             items: snapshot.items.len(),
@@ -323,7 +353,7 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
             models: report["models"].clone(),
             search: report["search"].clone(),
         },
-        runs: runs.into_iter().map(RunAnswer::from).collect(),
+        runs,
     };
     (StatusCode::OK, Json(answer))
 }

@@ -5,7 +5,10 @@ use crate::{
     config::Config,
     decide::{price::PricePolicy, recommend::Hidden},
     domain::{Clock, Currency, ItemId, Timestamp},
-    learn::{dataset::Weighting, trainer::TrainRequests},
+    learn::{
+        dataset::Weighting,
+        trainer::{RecentRuns, TrainRequests},
+    },
     live::Live,
     record::{ingest::Ingest, store::Store},
     snapshot::{SnapshotCell, file::SnapshotFolder},
@@ -56,6 +59,8 @@ pub struct ApiParts {
     pub folder: SnapshotFolder,
     /// The way to the trainer.
     pub trainer: TrainRequests,
+    /// The latest training runs of this process.
+    pub runs: Arc<RecentRuns>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// How prices are decided.

@@ -4,9 +4,9 @@ use super::commands::say;
 use crate::{
     app::{self, App},
     config::{Config, DatabaseUrl},
-    domain::{Clock, Event, Item, ItemChange, ItemId, RunOutcome, SystemClock, Timestamp},
+    domain::{Clock, Event, ItemChange, ItemId, RunOutcome, SystemClock, Timestamp},
     learn::trainer::Occasion,
-    record::store::{NothingKnown, Store, StoreError},
+    record::store::{NothingKnown, Scope, Store, StoreError},
     simulate::{Showcase, Simulation, SimulationParams, showcase, simulate},
 };
 use anyhow::Context;
@@ -79,7 +79,7 @@ async fn stock(store: &dyn Store, shop: &Simulation, now: Timestamp) -> Result<(
         (item.clone(), ItemChange::Replace(Box::new(fields.clone())))
     };
     let changes: Vec<_> = shop.items.iter().map(replace).collect();
-    let _items: Vec<Item> = store.change_items(&changes, now).await?;
+    store.change_items(&changes, Scope::Any, now).await?;
     for events in shop.events.chunks(CHUNK) {
         let events: &[Event] = events;
         store.append_events(events, now, &NothingKnown).await?;

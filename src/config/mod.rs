@@ -65,7 +65,13 @@ pub struct DatabaseUrl(pub String);
 impl DatabaseUrl {
     /// The address without its password.
     pub fn redacted(&self) -> String {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
+        // What is no address may still hold a password.
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return match self.0.split_once([':', '/', '@']) {
+                Some((scheme, _)) => format!("{scheme}[redacted]"),
+                None => self.0.clone(),
+            };
+        };
         let rest = match rest.rsplit_once('@') {
             Some((user, host)) => {
                 let name = user.split(':').next().unwrap_or_default();
@@ -74,8 +80,8 @@ impl DatabaseUrl {
             None => rest.to_owned(),
         };
         let rest = rest.split_once("password=").map_or(rest.clone(), |(before, after)| {
-            let tail = after.split_once('&').map_or("", |(_, tail)| tail);
-            format!("{before}password=[redacted]&{tail}")
+            let tail = after.find('&').map_or("", |end| &after[end..]);
+            format!("{before}password=[redacted]{tail}")
         });
         format!("{scheme}://{rest}")
     }
@@ -117,7 +123,9 @@ section! {
 }
 section! {
     /// Which database.
-    Database { url: DatabaseUrl, connections_max: u32, acquire_timeout_ms: u64 }
+    Database {
+        url: DatabaseUrl, connections_max: u32, acquire_timeout_ms: u64, start_wait_seconds: u64,
+    }
 }
 section! {
     /// Where files go.
@@ -187,7 +195,7 @@ section! {
 }
 section! {
     /// What to log.
-    Log { filter: String, format: String }
+    Log { filter: String, format: String, requests: bool }
 }
 
 /// Keys that hold lists, which the environment gives separated by commas.
@@ -348,5 +356,16 @@ mod tests {
         let url = DatabaseUrl("postgres://shop:se:cret@db:5432/shop".into());
         assert_eq!(url.redacted(), "postgres://shop:[redacted]@db:5432/shop");
         assert_eq!(format!("{url:?}"), "postgres://shop:[redacted]@db:5432/shop");
+        for (url, shown) in [
+            ("postgres:/u:sekret@h/d", "postgres[redacted]"),
+            ("u:sekret@h/d", "u[redacted]"),
+            ("sqlite", "sqlite"),
+            ("postgres://h/d?password=sekret", "postgres://h/d?password=[redacted]"),
+            ("postgres://h/d?password=sekret&a=b", "postgres://h/d?password=[redacted]&a=b"),
+        ] {
+            assert_eq!(DatabaseUrl(url.into()).redacted(), shown);
+        }
+        let refused = with("SHOPKEEPER__DATABASE__URL", "postgres:/u:sekret@h/d").unwrap_err();
+        assert!(!refused.to_string().contains("sekret"), "{refused}");
     }
 }

@@ -14,13 +14,16 @@ pub enum PriceReason {
     Imported,
     /// Pricing moved it with demand, within its bounds.
     Demand,
+    /// A guard-rail of the merchant's moved it away from where it would have been.
+    GuardRail,
     /// Pricing was switched off, or has nothing to say about the item: back to the list price.
     BackToList,
 }
 
 impl PriceReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::ListPrice, Self::Imported, Self::Demand, Self::BackToList];
+    pub const ALL: [Self; 5] =
+        [Self::ListPrice, Self::Imported, Self::Demand, Self::GuardRail, Self::BackToList];
 
     /// The name in the database and the HTTP contract.
     pub fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl PriceReason {
             Self::ListPrice => "list_price",
             Self::Imported => "imported",
             Self::Demand => "demand",
+            Self::GuardRail => "guard_rail",
             Self::BackToList => "back_to_list",
         }
     }

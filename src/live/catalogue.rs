@@ -87,6 +87,24 @@ impl Catalogue {
         }
     }
 
+    /// Takes an item whose price in force this process has just moved, with the reason that the ledger
+    /// has for it.
+    pub fn apply_priced(&self, item: Item, reason: PriceReason) {
+        let (item_id, price) = (item.item_id.clone(), item.price_in_force);
+        self.apply(item);
+        let Some(mut entry) = self.entries.get_mut(&item_id) else { return };
+        let open = entry.trail.last().filter(|last| last.to.is_none());
+        // The follower may have been here first, and can only guess.
+        if open.is_some_and(|open| Some(open.price) == price && open.reason != reason) {
+            let mut trail = entry.trail.to_vec();
+            if let Some(last) = trail.last_mut() {
+                last.reason = reason;
+            }
+            entry.trail = trail.into();
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
     /// Takes an item's prices as the ledger has them, oldest first.
     pub fn set_trail(&self, item: &ItemId, trail: Vec<PriceEntry>) {
         if let Some(mut entry) = self.entries.get_mut(item) {
@@ -133,10 +151,16 @@ fn follow_price(before: &Entry, item: &Item) -> Arc<[PriceEntry]> {
     trail.retain(|e| e.to.is_none_or(|to| to > e.from));
     if let Some(price) = item.price_in_force {
         // The ledger knows the reason; here it follows from who moved what.
-        let reason = if item.fields.price != before.item.fields.price {
+        let fields = &item.fields;
+        let is_listed = fields.price == Some(price);
+        let is_pushed = (fields.price_max == Some(price) && fields.price > Some(price))
+            || (fields.price_min == Some(price) && fields.price < Some(price));
+        let reason = if is_listed && fields.price != before.item.fields.price {
             PriceReason::ListPrice
-        } else if item.fields.price == Some(price) {
+        } else if is_listed {
             PriceReason::BackToList
+        } else if is_pushed {
+            PriceReason::GuardRail
         } else {
             PriceReason::Demand
         };

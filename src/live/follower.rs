@@ -27,6 +27,21 @@ pub async fn recall(store: &dyn Store, live: &Live, after: Sequence) -> Result<(
     }
 }
 
+/// How long the store may take to answer a ping.
+const PING_MAX: Duration = Duration::from_secs(1);
+
+/// Asks every `period` whether the store is there; ends when it does not say so.
+async fn silence(store: &dyn Store, period: Duration) -> StoreError {
+    loop {
+        tokio::time::sleep(period).await;
+        match tokio::time::timeout(PING_MAX, store.ping()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error,
+            Err(_) => return StoreError::Unavailable(sqlx::Error::PoolTimedOut),
+        }
+    }
+}
+
 /// Reads the store and tells the live view.
 pub struct Follower {
     store: Arc<dyn Store>,
@@ -124,9 +139,12 @@ impl Follower {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => {}
             }
+            // A page may take its time, a database that hangs must not be waited for.
+            let store = self.store.clone();
             let followed = tokio::select! {
                 () = stop.cancelled() => return,
                 followed = self.follow() => followed,
+                silence = silence(&*store, period) => Err(silence),
             };
             let was_up = self.metrics.store_up.set(i64::from(followed.is_ok())) == 1;
             if let Err(error) = followed

@@ -6,21 +6,24 @@ use super::Rounds;
 /// named in the log, and what is served stays.
 pub async fn adopt(rounds: &Rounds) {
     let served = rounds.snapshots.current().version;
-    let folder = rounds.folder.clone();
+    let (folder, cell) = (rounds.folder.clone(), rounds.snapshots.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let pointed = folder.served().filter(|&version| version != served)?;
-        Some((pointed, folder.load(pointed)))
+        folder.served().filter(|&version| version != served)?;
+        // Our own trainer, or an operator, may be about to serve another one.
+        let load = || {
+            let pointed = folder.served().filter(|&version| version != cell.current().version)?;
+            let loaded = folder.load(pointed).map(|snapshot| cell.publish(snapshot.into()));
+            Some((pointed, loaded))
+        };
+        folder.locked(load).ok()?
     });
     let Ok(Some((version, loaded))) = read.await else { return };
     match loaded {
-        Ok(snapshot) => {
-            // Our own trainer moves the pointer before it publishes: then there is nothing to do.
-            if rounds.snapshots.publish_over(served, snapshot.into()) {
-                let at = rounds.snapshots.current().trained_at;
-                rounds.metrics.snapshot_version.set(version as i64);
-                rounds.metrics.snapshot_timestamp.set(at.0 as f64 / 1e3);
-                tracing::info!(snapshot.version = version, "another process's snapshot is served");
-            }
+        Ok(()) => {
+            let at = rounds.snapshots.current().trained_at;
+            rounds.metrics.snapshot_version.set(version as i64);
+            rounds.metrics.snapshot_timestamp.set(at.0 as f64 / 1e3);
+            tracing::info!(snapshot.version = version, "another process's snapshot is served");
         }
         Err(error) => tracing::warn!(
             snapshot.version = version,

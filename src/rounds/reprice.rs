@@ -36,7 +36,10 @@ pub async fn reprice(rounds: &Rounds) -> Result<usize, StoreError> {
     let Ok(moved) = deciding.await else { return Ok(0) };
     for chunk in moved.chunks(CHUNK) {
         for item in rounds.store.set_prices(chunk, now).await? {
-            rounds.live.catalogue.apply(item);
+            // Sorted by item.
+            if let Ok(at) = chunk.binary_search_by(|new| new.item.cmp(&item.item_id)) {
+                rounds.live.catalogue.apply_priced(item, chunk[at].reason);
+            }
         }
     }
     Ok(moved.len())

@@ -14,18 +14,8 @@ impl SnapshotCell {
         self.0.load_full()
     }
 
-    /// Serves another snapshot unless something else than version `expected` is served by now; whether
-    /// it does.
-    pub fn publish_over(&self, expected: u64, next: Arc<Snapshot>) -> bool {
-        let before = self.0.load();
-        if before.version != expected {
-            return false;
-        }
-        let replaced = self.0.compare_and_swap(&*before, next);
-        Arc::ptr_eq(&before, &replaced)
-    }
-
-    /// Serves another snapshot from now on.
+    /// Serves another snapshot from now on; who publishes holds the folder's lock
+    /// ([`locked`](super::file::SnapshotFolder::locked)).
     pub fn publish(&self, next: Arc<Snapshot>) {
         self.0.store(next);
     }

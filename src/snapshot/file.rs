@@ -97,14 +97,28 @@ impl SnapshotFolder {
         self.write_whole(&self.0.join("SERVED"), &[format!("{version}\n").as_bytes()])
     }
 
-    /// Keeps periodic training from replacing what an operator went back to, also after a restart.
-    pub fn hold(&self) -> Result<(), SnapshotError> {
-        self.write_whole(&self.0.join("HELD"), &[b"an operator went back to an earlier version\n"])
+    /// Does some work while nobody else who locks, in this process or another, changes which version is
+    /// served. Waits for its turn, and must not be nested.
+    pub fn locked<T>(&self, work: impl FnOnce() -> T) -> Result<T, SnapshotError> {
+        let path = self.0.join("LOCK");
+        let file = fs::File::create(&path).map_err(io_error("create", &path))?;
+        file.lock().map_err(io_error("lock", &path))?;
+        let done = work();
+        // Closing the file would do it too.
+        file.unlock().map_err(io_error("unlock", &path))?;
+        Ok(done)
     }
 
-    /// Whether an operator went back and has not trained since.
-    pub fn is_held(&self) -> bool {
-        self.0.join("HELD").exists()
+    /// Keeps training that was not asked for since from replacing what an operator went back to, also
+    /// after a restart.
+    pub fn hold(&self) -> Result<(), SnapshotError> {
+        let name = format!("{}\n", uuid::Uuid::now_v7());
+        self.write_whole(&self.0.join("HELD"), &[name.as_bytes()])
+    }
+
+    /// Names the hold, if an operator went back and has not trained since; each has another name.
+    pub fn held(&self) -> Option<String> {
+        fs::read_to_string(self.0.join("HELD")).ok()
     }
 
     /// Lets periodic training publish again.

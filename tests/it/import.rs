@@ -8,7 +8,7 @@ use shopkeeper::{
     },
     record::{
         forms::FormRules,
-        store::{Store, sqlite::SqliteStore},
+        store::{Scope, Store, sqlite::SqliteStore},
     },
 };
 use std::{
@@ -146,7 +146,7 @@ async fn a_second_import_stores_nothing_new_however_the_file_is_packed() {
     shop.import(Format::OnlineRetail, &plain).await;
     let title = ItemPatch { title: Patch::Set("Lantern".to_owned()), ..ItemPatch::default() };
     let change = [(id("10001"), ItemChange::Merge(Box::new(title)))];
-    shop.store.change_items(&change, rules().now).await.unwrap();
+    shop.store.change_items(&change, Scope::Any, rules().now).await.unwrap();
 
     let zstd = shop.file("retail.csv.zst", &zstd::encode_all(text.as_bytes(), 3).unwrap());
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());

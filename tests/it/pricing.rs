@@ -311,6 +311,23 @@ fn a_quote_says_that_pricing_is_off_or_has_no_guard_rails() {
     assert_eq!(kinds_with(on()), ["list_price", "no_guard_rails"]);
 }
 
+#[test]
+fn bounds_that_clash_tell_nothing_of_demand() {
+    // It cost 900 and now costs more than anybody may ask.
+    let tea = item(1_000, Some(2_000), None, Some(1_200), 900);
+    let quoted = quote(&tea, &trail(&[(3, 900)]), NOW, HALF_HOUR_MS, &on()).unwrap();
+    assert_eq!(kinds(&quoted.reasons), ["bounds_clash"]);
+}
+
+#[test]
+fn a_price_that_a_bound_alone_explains_is_the_bounds() {
+    let over = item(2_000, None, None, Some(1_200), 2_000);
+    for demand in [None, Some(demand(1.5))] {
+        let decision = decide_price(&over, &[], demand, NOW, &on());
+        assert_eq!((decision.price, decision.reason), (Some(Cents(1_200)), PriceReason::GuardRail));
+    }
+}
+
 fn sale(item: u32, days: i64, units: f64) -> Sale {
     // Noon, so that no sale lies on the edge of a window.
     Sale { item, at: NOW.plus_ms(-days * DAY_MS - DAY_MS / 2), units }

@@ -147,7 +147,7 @@ async fn killed_while_events_pour_in_it_keeps_all_acknowledged_ones_in_postgres(
 async fn without_its_database_it_answers_from_memory_and_recovers() {
     let (dir, cluster) = (tempfile::tempdir().unwrap(), Cluster::start(false));
     let url = cluster.database().await;
-    let settings = [("DATABASE__URL", url.as_str()), ("DATABASE__ACQUIRE_TIMEOUT_MS", "500")];
+    let settings = [("DATABASE__URL", url.as_str()), ("DATABASE__ACQUIRE_TIMEOUT_MS", "1000")];
     tokio::task::block_in_place(|| {
         let service = Service::start(dir.path(), &settings, &[]);
         let items: Vec<_> =
@@ -194,9 +194,28 @@ async fn without_its_database_it_answers_from_memory_and_recovers() {
             eventually("a degraded list", || {
                 service.get("/recommendations/u1").1["degraded"] == true
             });
-            let (status, health) = service.get("/health/ready");
-            assert_eq!((status, &health["status"]), (200, &json!("degraded")));
+            for path in ["/health/ready", "/status", "/models"] {
+                let begun = Instant::now();
+                let (status, answer) = service.get(path);
+                assert_eq!(status, 200, "{path}: {answer}");
+                assert!(begun.elapsed() < Duration::from_millis(900), "{path} waits");
+            }
+            assert_eq!(service.get("/health/ready").1["status"], "degraded");
+            // Why training fails is told, though it cannot be written down.
+            let (_, run) = service.post("/models/train", &json!({}));
+            assert_eq!(run["outcome"], "failed");
+            for path in ["/status", "/models"] {
+                let (_, answer) = service.get(path);
+                assert_eq!(answer["runs"][0], run, "{path}");
+                let mut runs = answer["runs"].as_array().unwrap().iter();
+                assert!(runs.any(|run| run["outcome"] == "published"), "{path}: {answer}");
+            }
             std::thread::sleep(Duration::from_millis(500));
+            let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+            let refused = log.lines().find(|line| line.contains("request refused")).unwrap();
+            for part in ["WARN", "request.id=", "/events", "status=503", "database"] {
+                assert!(refused.contains(part), "{part} is not in {refused}");
+            }
             cluster.resume();
             eventually("recovery", || service.post("/events", &event(999)).0 == 200);
             eventually("a whole list", || {
@@ -207,6 +226,27 @@ async fn without_its_database_it_answers_from_memory_and_recovers() {
             assert!(readers.into_iter().all(|reader| reader.join().unwrap() > 0));
         });
         assert!(service.terminate().success());
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_comes_later_is_waited_for() {
+    let (dir, cluster) = (tempfile::tempdir().unwrap(), Cluster::start(false));
+    let url = cluster.database().await;
+    let settings =
+        |seconds| [("DATABASE__URL", url.as_str()), ("DATABASE__START_WAIT_SECONDS", seconds)];
+    tokio::task::block_in_place(|| {
+        cluster.stop();
+        let failed = run(dir.path(), &settings("0"), &["serve"]);
+        assert_eq!(failed.status.code(), Some(1));
+        std::thread::scope(|scope| {
+            let service = scope.spawn(|| Service::start(dir.path(), &settings("60"), &[]));
+            std::thread::sleep(Duration::from_millis(1_500));
+            cluster.resume();
+            assert_eq!(service.join().unwrap().get("/health/ready").1["status"], "ok");
+        });
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        assert!(log.contains("trying again"), "{log}");
     });
 }
 

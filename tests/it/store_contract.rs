@@ -7,7 +7,9 @@ use shopkeeper::{
         ModelRun, Patch, PriceEntry, PriceReason, RunOutcome, Sequence, SessionId, Timestamp,
         UserId, item::ItemPatch, person::user_hash,
     },
-    record::store::{NewPrice, NothingKnown, Store, postgres::PostgresStore, sqlite::SqliteStore},
+    record::store::{
+        NewPrice, NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore,
+    },
 };
 use std::{sync::Arc, time::Duration};
 
@@ -281,7 +283,7 @@ async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
         (item("mug"), ItemChange::Merge(Box::new(patch))),
         (item("never"), ItemChange::Remove),
     ];
-    let changed = store.change_items(&changes, T0).await.unwrap();
+    let changed = store.change_items(&changes, Scope::Any, T0).await.unwrap().items;
     let ids: Vec<&str> = changed.iter().map(|item| item.item_id.as_str()).collect();
     assert_eq!(ids, ["mug", "cup"]);
     assert_eq!(changed[0].fields, ItemFields { title: None, stock: Some(0), ..fields });
@@ -290,17 +292,26 @@ async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
     let last = followed[1].revision;
     assert!(store.items_after(last, 10).await.unwrap().is_empty());
     let later = T0.plus_ms(5);
-    let removed = store.change_items(&[(item("cup"), ItemChange::Remove)], later).await.unwrap();
+    let removed = store
+        .change_items(&[(item("cup"), ItemChange::Remove)], Scope::Any, later)
+        .await
+        .unwrap()
+        .items;
     assert!(removed[0].removed && removed[0].updated_at == later);
     assert_eq!(store.items_after(last, 10).await.unwrap(), removed);
     assert_eq!(store.item(&item("cup")).await.unwrap().as_ref(), removed.first());
-    let back = store.change_items(&[(item("cup"), priced(5))], later).await.unwrap();
+    let back =
+        store.change_items(&[(item("cup"), priced(5))], Scope::Any, later).await.unwrap().items;
     assert!(!back[0].removed);
     // Removed, it has no price in force; back again, it begins anew.
-    let gone = store.change_items(&[(item("cup"), ItemChange::Remove)], later).await.unwrap();
+    let gone = store
+        .change_items(&[(item("cup"), ItemChange::Remove)], Scope::Any, later)
+        .await
+        .unwrap()
+        .items;
     assert_eq!(gone[0].price_in_force, None);
     let empty = ItemChange::Merge(Box::default());
-    let anew = store.change_items(&[(item("cup"), empty)], later).await.unwrap();
+    let anew = store.change_items(&[(item("cup"), empty)], Scope::Any, later).await.unwrap().items;
     assert_eq!((&anew[0].fields, anew[0].removed), (&ItemFields::default(), false));
 }
 
@@ -315,7 +326,13 @@ async fn history(store: &dyn Store, of: &str) -> Vec<(i64, i64, Option<i64>, Pri
 async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
     let change = |price, ms| {
         let store = store.clone();
-        async move { store.change_items(&[(item("mug"), price)], T0.plus_ms(ms)).await.unwrap() }
+        async move {
+            store
+                .change_items(&[(item("mug"), price)], Scope::Any, T0.plus_ms(ms))
+                .await
+                .unwrap()
+                .items
+        }
     };
     change(priced(1_000), 0).await;
     let same = change(priced(1_000), 10).await;
@@ -338,7 +355,7 @@ async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
 }
 
 async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
-    store.change_items(&[(item("mug"), priced(1_000))], T0).await.unwrap();
+    store.change_items(&[(item("mug"), priced(1_000))], Scope::Any, T0).await.unwrap().items;
     let move_to = |price, reason| {
         [
             NewPrice { item: item("mug"), price: Cents(price), reason },
@@ -356,7 +373,7 @@ async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
     // A change of stock leaves the price in force alone.
     let stock = ItemPatch { stock: Patch::Set(7), ..ItemPatch::default() };
     let change = [(item("mug"), ItemChange::Merge(Box::new(stock)))];
-    let after = store.change_items(&change, T0.plus_ms(30)).await.unwrap();
+    let after = store.change_items(&change, Scope::Any, T0.plus_ms(30)).await.unwrap().items;
     assert_eq!(after[0].price_in_force, Some(Cents(1_100)));
     assert_eq!(
         history(&*store, "mug").await,
@@ -376,7 +393,7 @@ fn entry(of: &str, price: i64, from: i64, to: Option<i64>) -> PriceEntry {
 
 async fn past_prices_are_written_once(store: Arc<dyn Store>) {
     append(&*store, &[view("u", "a", None)]).await;
-    store.change_items(&[(item("b"), priced(50))], T0).await.unwrap();
+    store.change_items(&[(item("b"), priced(50))], Scope::Any, T0).await.unwrap().items;
     let entries = [
         entry("a", 10, 0, Some(5)),
         entry("a", 12, 5, None),
@@ -389,7 +406,7 @@ async fn past_prices_are_written_once(store: Arc<dyn Store>) {
     assert_eq!((a.fields.price, a.price_in_force), (Some(Cents(12)), Some(Cents(12))));
     assert_eq!(store.item(&item("c")).await.unwrap().unwrap().price_in_force, Some(Cents(3)));
     assert_eq!(history(&*store, "b").await.len(), 1);
-    store.change_items(&[(item("a"), priced(15))], T0.plus_ms(9)).await.unwrap();
+    store.change_items(&[(item("a"), priced(15))], Scope::Any, T0.plus_ms(9)).await.unwrap().items;
     let prices: Vec<i64> = history(&*store, "a").await.iter().map(|entry| entry.0).collect();
     assert_eq!(prices, [10, 12, 15]);
     let followed = store.items_after(0, 10).await.unwrap();
@@ -490,9 +507,10 @@ async fn totals_count_everything(store: Arc<dyn Store>) {
     bought.kind = EventKind::Purchase;
     append(&*store, &[view("u", "a", None), view("v", "b", None), bought]).await;
     store
-        .change_items(&[(item("a"), priced(5)), (item("b"), ItemChange::Remove)], T0)
+        .change_items(&[(item("a"), priced(5)), (item("b"), ItemChange::Remove)], Scope::Any, T0)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     let totals = store.totals().await.unwrap();
     assert_eq!(totals.events, [(EventKind::View, 2), (EventKind::Purchase, 1)]);
     assert_eq!((totals.items, totals.users, totals.prices), (1, 2, 1));

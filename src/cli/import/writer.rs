@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Event, ItemChange, ItemFields, ItemId, Patch, Sequence, Timestamp, UserId, item::ItemPatch,
     },
-    record::store::{Known, Store, StoreError},
+    record::store::{Known, Scope, Store, StoreError},
 };
 use std::collections::{HashMap, HashSet};
 
@@ -82,11 +82,18 @@ impl<'a> Writer<'a> {
             }
             states.insert(item, after);
         }
-        if !changes.is_empty() {
-            self.store.change_items(&changes, self.at).await?;
+        let refused = if changes.is_empty() {
+            Vec::new()
+        } else {
+            self.store.change_items(&changes, Scope::Any, self.at).await?.refused
+        };
+        for &(place, _) in &refused {
+            let item = changes[place].0.as_str();
+            changed.remove(&changes[place].0);
+            tracing::warn!(item, "not taken: its price_min would lie above its price_max");
         }
         self.items += changed.len() as u64;
-        Ok(changes.len() as u64)
+        Ok((changes.len() - refused.len()) as u64)
     }
 }
 

@@ -84,8 +84,8 @@ impl GuardRails {
 
 /// The prices within a day's step, rounded inwards: an item of a few cents may not move at all.
 ///
-/// Steps are counted from the price in force a day ago. A list price that the merchant set since then
-/// takes its place: the merchant's own move is no step, and pricing must not pull against it.
+/// Steps are counted from the price in force a day ago. A list price or a bound that the merchant set
+/// since then takes its place: the merchant's own move is no step, and pricing must not pull against it.
 pub fn within_step(
     item: &Item,
     trail: &[PriceEntry],
@@ -100,8 +100,10 @@ pub fn within_step(
 fn step_reference(item: &Item, trail: &[PriceEntry], now: Timestamp) -> Option<Cents> {
     let day_ago = now.plus_ms(-DAY_MS);
     let known = trail.iter().filter(|entry| entry.from <= now);
-    let set_by_merchant =
-        known.clone().rfind(|entry| entry.reason == PriceReason::ListPrice && entry.from > day_ago);
+    let is_set = |entry: &&PriceEntry| {
+        matches!(entry.reason, PriceReason::ListPrice | PriceReason::GuardRail)
+    };
+    let set_by_merchant = known.clone().filter(is_set).rfind(|entry| entry.from > day_ago);
     let day_ago = || known.clone().find(|entry| entry.to.is_none_or(|to| to > day_ago));
     let entry = set_by_merchant.or_else(day_ago);
     entry.map(|entry| entry.price).or(item.price_in_force).or(item.fields.price)

@@ -12,6 +12,8 @@ pub enum PriceNote {
     Imported,
     /// Pricing took it back to the list price.
     BackToList,
+    /// A bound that the merchant has moved since brought it here.
+    GuardRail,
     /// The shop has not turned pricing on.
     PricingDisabled,
     /// There is no list price to start from.
@@ -43,6 +45,7 @@ impl PriceNote {
             Self::ListPrice => "list_price",
             Self::Imported => "imported",
             Self::BackToList => "back_to_list",
+            Self::GuardRail => "guard_rail",
             Self::PricingDisabled => "pricing_disabled",
             Self::NoListPrice => "no_list_price",
             Self::NoGuardRails => "no_guard_rails",
@@ -64,6 +67,7 @@ impl fmt::Display for PriceNote {
             Self::ListPrice => "This is the list price.",
             Self::Imported => "This price was taken from past sales.",
             Self::BackToList => "The price went back to the list price.",
+            Self::GuardRail => "The price was moved into the bounds of that time.",
             Self::PricingDisabled => "The shop has not turned on pricing.",
             Self::NoListPrice => "The item has no list price.",
             Self::NoGuardRails => {

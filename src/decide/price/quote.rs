@@ -77,6 +77,7 @@ fn reasons(
     let open = trail.last().filter(|entry| entry.to.is_none()).map(|entry| entry.reason);
     let mut notes = match open {
         Some(PriceReason::Demand) => demand_notes(item, price, guard),
+        Some(PriceReason::GuardRail) => guard_rail_notes(price, guard),
         Some(PriceReason::Imported) => vec![PriceNote::Imported],
         Some(PriceReason::BackToList) => vec![PriceNote::BackToList],
         Some(PriceReason::ListPrice) => vec![PriceNote::ListPrice],
@@ -95,6 +96,10 @@ fn reasons(
 /// the far side of the list price was pushed there by the bound, not by demand.
 fn demand_notes(item: &Item, price: Cents, guard: Result<GuardRails, PriceNote>) -> Vec<PriceNote> {
     let Some(list) = item.fields.price else { return vec![] };
+    // Between bounds that contradict each other nobody can tell what demand did.
+    if let Err(PriceNote::BoundsClash(_)) = guard {
+        return vec![];
+    }
     let guard = guard.ok();
     let floor = guard.filter(|guard| price == guard.bounds.low).map(|guard| guard.floor);
     let floor = floor.filter(|&rule| rule != FloorRule::ListPrice);
@@ -106,6 +111,17 @@ fn demand_notes(item: &Item, price: Cents, guard: Result<GuardRails, PriceNote>)
     };
     let bounds = [floor.map(PriceNote::Floor), ceiling.map(PriceNote::Ceiling)];
     demand.into_iter().chain(bounds.into_iter().flatten()).collect()
+}
+
+/// Which of the merchant's bounds holds the price; they may have moved since.
+fn guard_rail_notes(price: Cents, guard: Result<GuardRails, PriceNote>) -> Vec<PriceNote> {
+    let guard = guard.ok();
+    let floor = guard.filter(|guard| price == guard.bounds.low);
+    let ceiling = guard.filter(|guard| price == guard.bounds.high);
+    let floor = floor.map(|guard| PriceNote::Floor(guard.floor));
+    let ceiling = ceiling.map(|guard| PriceNote::Ceiling(guard.ceiling));
+    let notes: Vec<PriceNote> = floor.into_iter().chain(ceiling).collect();
+    if notes.is_empty() { vec![PriceNote::GuardRail] } else { notes }
 }
 
 /// The lowest price in force in the last 30 days before the present price; the present price if there

@@ -85,8 +85,13 @@ pub fn decide_price(
     if price != wanted {
         notes.push(PriceNote::Step);
     }
-    let nothing_to_say = demand.is_none() && price == list;
-    let reason = if nothing_to_say { PriceReason::BackToList } else { PriceReason::Demand };
+    // Where the guard-rails alone put the list price, demand had no part in it.
+    let railed = guard.bounds.clamp(list);
+    let reason = match demand {
+        _ if price == railed && railed != list => PriceReason::GuardRail,
+        None => PriceReason::BackToList,
+        Some(_) => PriceReason::Demand,
+    };
     Decision { price: Some(price), notes, bounds, reason }
 }
 

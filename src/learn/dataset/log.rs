@@ -39,7 +39,7 @@ impl Weighting {
     }
 }
 
-/// One event as numbers: 32 bytes.
+/// One event as numbers, in [`ACT_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Act {
     /// When.
@@ -57,6 +57,10 @@ pub struct Act {
     /// Which kind, as [`EventKind::code`].
     pub kind: EventKind,
 }
+
+/// Bytes of an [`Act`]; `config/default.toml` and the README tell it.
+const ACT_BYTES: usize = 40;
+const _: () = assert!(size_of::<Act>() == ACT_BYTES);
 
 /// Events read so far, by time, with the positions of their shoppers and items.
 #[derive(Clone, Debug, Default)]
@@ -114,6 +118,25 @@ impl EventLog {
         });
         let surplus = self.acts.len().saturating_sub(max);
         self.acts.drain(..surplus);
+        self.compact();
+    }
+
+    /// Takes away shoppers and items without acts, once they are more than half: every session leaves a
+    /// name behind. The others move up in their order, so positions hold until the next
+    /// [`settle`](Self::settle) only.
+    fn compact(&mut self) {
+        let (mut acted, mut touched) =
+            (vec![false; self.shoppers.len()], vec![false; self.items.len()]);
+        for act in &self.acts {
+            acted[act.user.0 as usize] = true;
+            touched[act.item.0 as usize] = true;
+        }
+        if let Some(moved) = keep(&mut self.shoppers, &mut self.shopper_positions, &acted) {
+            self.acts.iter_mut().for_each(|act| act.user.0 = moved[act.user.0 as usize]);
+        }
+        if let Some(moved) = keep(&mut self.items, &mut self.item_positions, &touched) {
+            self.acts.iter_mut().for_each(|act| act.item.0 = moved[act.item.0 as usize]);
+        }
     }
 
     /// The same events with other weights.
@@ -178,6 +201,30 @@ impl EventLog {
     }
 }
 
+/// Keeps the names that are `alive`, if they are less than half; answers where each went.
+fn keep<K: Clone + Eq + std::hash::Hash>(
+    names: &mut Vec<K>,
+    positions: &mut FxHashMap<K, u32>,
+    alive: &[bool],
+) -> Option<Vec<u32>> {
+    let n_alive = alive.iter().filter(|&&alive| alive).count();
+    if n_alive * 2 >= names.len() {
+        return None;
+    }
+    let mut next = 0;
+    let moved = alive.iter().map(|&alive| {
+        let at = next;
+        next += u32::from(alive);
+        at
+    });
+    let moved: Vec<u32> = moved.collect();
+    let mut lives = alive.iter();
+    names.retain(|_| lives.next().is_some_and(|&alive| alive));
+    names.shrink_to_fit();
+    *positions = names.iter().cloned().zip(0..).collect();
+    Some(moved)
+}
+
 fn position<K: Clone + Eq + std::hash::Hash>(
     names: &mut Vec<K>,
     positions: &mut FxHashMap<K, u32>,
@@ -190,4 +237,59 @@ fn position<K: Clone + Eq + std::hash::Hash>(
     names.push(name.clone());
     positions.insert(name.clone(), at);
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Event, time::DAY_MS};
+
+    fn seen(sequence: i64, session: &str, item: &str, day: i64) -> RecordedEvent {
+        let event = Event {
+            event_id: None,
+            kind: EventKind::View,
+            user: None,
+            session: Some(crate::domain::SessionId::new(session).unwrap()),
+            item: Some(ItemId::new(item).unwrap()),
+            occurred_at: Timestamp(day * DAY_MS),
+            quantity: 1,
+            price: None,
+            order: None,
+            value: None,
+            context: crate::domain::EventContext::default(),
+        };
+        RecordedEvent { sequence: Sequence(sequence), event }
+    }
+
+    #[test]
+    fn shoppers_and_items_without_acts_do_not_pile_up() {
+        let weighting = Weighting {
+            by_kind: [1.0; 12],
+            rating_neutral: 2.5,
+            half_life_days: 90.0,
+            cell_max: 100.0,
+        };
+        let mut log = EventLog::default();
+        for n in 0..1_000 {
+            let (session, item) = (format!("s{n}"), format!("i{}", n / 10));
+            log.extend(&[seen(n, &session, &item, n)], &weighting);
+            log.settle(1e9, 20, 20);
+            assert!(log.shoppers().len() <= 41 && log.items().len() <= 41, "at {n}");
+            for act in log.acts() {
+                let n = act.sequence.0;
+                let ShopperId::Session(shopper) = &log.shoppers()[act.user.0 as usize] else {
+                    panic!()
+                };
+                assert_eq!(shopper.as_str(), format!("s{n}"));
+                let item = log.items()[act.item.0 as usize].as_str();
+                assert_eq!(item, format!("i{}", n / 10));
+            }
+        }
+        assert_eq!(log.acts().len(), 20);
+        // Somebody who was forgotten comes back as anybody else.
+        log.extend(&[seen(5_000, "s0", "i0", 5_000)], &weighting);
+        log.settle(1e9, 20, 20);
+        let last = log.acts().last().unwrap();
+        assert_eq!(log.items()[last.item.0 as usize].as_str(), "i0");
+    }
 }

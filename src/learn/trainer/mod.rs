@@ -4,14 +4,16 @@
 //! among all processes. It takes no input and does not retry: the next period is the retry.
 
 mod contents;
+mod runs;
 mod searching;
 
+pub use runs::RecentRuns;
 pub use searching::SearchParams;
 
 use super::{
     dataset::{EventLog, Weighting},
     pipeline::{self, Fitted, PipelineParams, Report},
-    recommenders::{FitError, Start},
+    recommenders::{FitError, ModelKind, Start},
     search::SearchState,
 };
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         Snapshot, SnapshotCell,
         file::{SnapshotError, SnapshotFolder},
     },
-    telemetry::{Metrics, ModelLabel, OutcomeLabel},
+    telemetry::{Metrics, ModelLabel},
 };
 use contents::{categories, contents, is_worse, item_positions};
 use rustc_hash::FxHashSet;
@@ -57,6 +59,9 @@ pub enum TrainError {
     /// The snapshot could not be saved.
     #[error("cannot save the snapshot")]
     Snapshot(#[from] SnapshotError),
+    /// The run took longer than its lease, and another process trains.
+    #[error("another process has taken over the training")]
+    LeaseLost,
     /// The thread of the fit died.
     #[error("the fit died: {0}")]
     Died(String),
@@ -98,16 +103,42 @@ pub enum Occasion {
 
 /// Where a caller asks for a run, and waits for it.
 #[derive(Clone)]
-pub struct TrainRequests(mpsc::Sender<Request>);
+pub struct TrainRequests {
+    requests: mpsc::Sender<Request>,
+    folder: SnapshotFolder,
+}
 
-/// Why, and where the answer goes.
-type Request = (Occasion, oneshot::Sender<ModelRun>);
+/// A run that somebody waits for.
+struct Request {
+    ask: Ask,
+    reply: oneshot::Sender<ModelRun>,
+}
+
+/// Why a run begins, and what its asker knew.
+struct Ask {
+    occasion: Occasion,
+    /// The hold that was in place when it was asked for: who asks after a rollback lifts it.
+    hold: Option<String>,
+}
+
+impl Ask {
+    /// The timer knows of no hold, so that it lifts none.
+    fn of(occasion: Occasion, folder: &SnapshotFolder) -> Self {
+        let hold = (occasion != Occasion::Periodic).then(|| folder.held()).flatten();
+        Self { occasion, hold }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.occasion != Occasion::Periodic
+    }
+}
 
 impl TrainRequests {
     /// Asks for a run and waits until it has ended; `None` if too many wait or the service stops.
     pub async fn train(&self, occasion: Occasion) -> Option<ModelRun> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send((occasion, reply)).ok()?;
+        let ask = Ask::of(occasion, &self.folder);
+        self.requests.try_send(Request { ask, reply }).ok()?;
         answer.await.ok()
     }
 }
@@ -132,6 +163,7 @@ pub struct Trainer {
     folder: SnapshotFolder,
     pool: Arc<rayon::ThreadPool>,
     metrics: Arc<Metrics>,
+    runs: Arc<RecentRuns>,
     params: TrainerParams,
     requests: mpsc::Receiver<Request>,
     memory: Arc<Mutex<Memory>>,
@@ -154,13 +186,16 @@ pub struct TrainerParts {
     pub pool: Arc<rayon::ThreadPool>,
     /// What to report to.
     pub metrics: Arc<Metrics>,
+    /// Where runs are remembered.
+    pub runs: Arc<RecentRuns>,
 }
 
 impl Trainer {
     /// A trainer and the door to ask it.
     pub fn new(parts: TrainerParts, params: TrainerParams) -> (Self, TrainRequests) {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let TrainerParts { store, clock, live, snapshots, folder, pool, metrics } = parts;
+        let TrainerParts { store, clock, live, snapshots, folder, pool, metrics, runs } = parts;
+        let door = TrainRequests { requests: sender, folder: folder.clone() };
         let trainer = Self {
             store,
             clock,
@@ -169,12 +204,13 @@ impl Trainer {
             folder,
             pool,
             metrics,
+            runs,
             params,
             requests,
             memory: Arc::default(),
             holder: uuid::Uuid::now_v7().to_string(),
         };
-        (trainer, TrainRequests(sender))
+        (trainer, door)
     }
 
     /// Trains at start, every period, and whenever asked, until `stop`. A shop without a snapshot is
@@ -197,11 +233,15 @@ impl Trainer {
                 },
                 () = period => None,
             };
-            let occasion = asked.as_ref().map_or(Occasion::Periodic, |asked| asked.0);
-            let run = self.train_once(occasion, &stop).await;
-            if let Some((_, reply)) = asked {
-                // Whoever asked may have gone.
-                let _gone = reply.send(run);
+            match asked {
+                Some(Request { ask, reply }) => {
+                    let run = self.train_as_asked(ask, &stop).await;
+                    // Whoever asked may have gone.
+                    let _gone = reply.send(run);
+                }
+                None => {
+                    self.train_once(Occasion::Periodic, &stop).await;
+                }
             }
             let period = self.params.period.unwrap_or_default();
             let is_first = self.snapshots.current().version == 0;
@@ -211,8 +251,13 @@ impl Trainer {
 
     /// One whole run, from reading to publishing; remembers how it ended.
     pub async fn train_once(&mut self, occasion: Occasion, stop: &CancellationToken) -> ModelRun {
+        let ask = Ask::of(occasion, &self.folder);
+        self.train_as_asked(ask, stop).await
+    }
+
+    async fn train_as_asked(&mut self, ask: Ask, stop: &CancellationToken) -> ModelRun {
         let (started_at, begun) = (self.clock.now(), Instant::now());
-        let (outcome, reason, version, report) = match self.attempt(occasion, stop).await {
+        let (outcome, reason, version, report) = match self.attempt(&ask, stop).await {
             Ok(done) => done,
             Err(TrainError::Fit(FitError::Stopped)) => {
                 (RunOutcome::Skipped, "the service is stopping".into(), None, Report::default())
@@ -228,7 +273,7 @@ impl Trainer {
             }
         };
         let seconds = begun.elapsed().as_secs_f64();
-        self.metrics.training_runs.get_or_create(&OutcomeLabel { outcome: outcome.name() }).inc();
+        self.metrics.count_run("all", outcome);
         if outcome != RunOutcome::Skipped {
             self.metrics
                 .training_duration
@@ -249,25 +294,29 @@ impl Trainer {
             duration_seconds = seconds,
             "training run ended"
         );
-        if (outcome != RunOutcome::Skipped || occasion != Occasion::Periodic)
-            && let Err(error) = self.store.record_run(&run).await
-        {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the run could not be written down"
-            );
+        let is_worth_a_row = outcome != RunOutcome::Skipped || ask.is_asked();
+        let recorded = if is_worth_a_row {
+            self.store.record_run(&run).await.map(|()| true)
+        } else {
+            Ok(false)
+        };
+        if let Err(error) = &recorded {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "the run could not be written down");
         }
+        self.runs.push(run.clone(), recorded.unwrap_or(false));
         run
     }
 
     async fn attempt(
         &mut self,
-        occasion: Occasion,
+        ask: &Ask,
         stop: &CancellationToken,
     ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
         let now = self.clock.now();
         let last = self.store.last_sequence().await?;
+        let over = Over { served: self.folder.served(), hold: self.folder.held() };
         let served = self.snapshots.current();
         // A snapshot that is served may hold the last shopper, who was erased.
         if last == Sequence(0) && served.version == 0 {
@@ -277,43 +326,60 @@ impl Trainer {
             return skipped("another process is training".into());
         }
         let (store, clock, holder) = (self.store.clone(), self.clock.clone(), self.holder.clone());
+        // Ends when another process has the lease.
         let renewing = async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
                 let now = clock.now();
                 let renewed = store.take_lease("training", &holder, now, now.plus_ms(LEASE_MS));
-                if let Err(error) = renewed.await {
-                    tracing::warn!(
+                match renewed.await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "the lease for training could not be renewed"
-                    );
+                    ),
                 }
             }
         };
-        let result = tokio::select! {
-            result = self.attempt_with_lease(occasion, now, (&served, last), stop) => result,
-            never = renewing => never,
+        let stop = stop.child_token();
+        let result = {
+            let attempt = self.attempt_with_lease(ask, now, (&served, last, over), &stop);
+            let mut attempt = std::pin::pin!(attempt);
+            tokio::select! {
+                result = &mut attempt => result,
+                () = renewing => {
+                    // The fit sees the token; what it works on is free when it has ended.
+                    stop.cancel();
+                    let _stopped = attempt.await;
+                    Err(TrainError::LeaseLost)
+                }
+            }
         };
-        self.store.release_lease("training", &self.holder).await?;
+        // What was published is published: a lease that is not given back runs out.
+        if let Err(error) = self.store.release_lease("training", &self.holder).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the lease for training could not be given back");
+        }
         result
     }
 
     async fn attempt_with_lease(
         &mut self,
-        occasion: Occasion,
+        ask: &Ask,
         now: Timestamp,
-        (served, last): (&Snapshot, Sequence),
+        (served, last, over): (&Snapshot, Sequence, Over),
         stop: &CancellationToken,
     ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
-        let is_asked = occasion != Occasion::Periodic;
+        let (occasion, is_asked) = (ask.occasion, ask.is_asked());
         let erased = self.read_erasures().await?;
         let is_served_whole = served.version > 0 && served.watermark == last;
         let searches = self.search_seconds(occasion, served).await?;
         if is_served_whole && !erased && searches.is_none() {
             return skipped("nothing changed since the served snapshot".into());
         }
-        if self.folder.is_held() && !is_asked && !erased {
+        if over.hold.is_some() && !is_asked && !erased {
             let version = served.version;
             return skipped(format!(
                 "an operator went back to version {version}; POST /models/train goes on from here"
@@ -353,33 +419,63 @@ impl Trainer {
                 .get_or_create(&ModelLabel { model: kind.name() })
                 .observe(seconds);
         }
-        let worse = is_worse(served, &fitted.report, self.params.tolerance);
+        let (kinds, report) =
+            (fitted.seconds.iter().map(|fit| fit.0).collect::<Vec<_>>(), fitted.report.clone());
+        let worse = is_worse(&self.snapshots.current(), &report, self.params.tolerance);
         // Who was erased must not live on in a snapshot because it was a good one.
         if let Some(why) = worse.filter(|_| !erased) {
             tracing::warn!(reason = why, "a new snapshot is refused");
-            return Ok((RunOutcome::Refused, why, None, fitted.report));
+            self.count_models(&kinds, &report, RunOutcome::Refused);
+            return Ok((RunOutcome::Refused, why, None, report));
         }
-        let keep = if erased { 1 } else { self.params.keep_versions };
         let newest = self.folder.versions().last().copied().unwrap_or(0);
         let version = newest.max(served.version) + 1;
-        let report = fitted.report.clone();
         let snapshot: Arc<Snapshot> = {
             let memory = self.memory();
             Arc::new(contents(&memory.log, fitted, version, (now, as_of), read_to).into())
         };
-        let (folder, saved) = (self.folder.clone(), snapshot.clone());
-        blocking(move || {
-            folder.save(&saved)?;
-            folder.point_to(saved.version)?;
-            folder.release();
-            folder.prune(keep);
-            Ok::<(), SnapshotError>(())
-        })
-        .await??;
-        self.snapshots.publish(snapshot);
+        // A lease that the clock has taken away while the database was away.
+        let until = self.clock.now().plus_ms(LEASE_MS);
+        let renewed =
+            self.store.take_lease("training", &self.holder, self.clock.now(), until).await;
+        if stop.is_cancelled() {
+            return Err(FitError::Stopped.into());
+        }
+        if let Ok(false) = renewed {
+            return Err(TrainError::LeaseLost);
+        }
+        let publishing = Publishing {
+            // Whom an erasure forgets must go, whoever went back to them; the hold stays.
+            allowed: if erased { over.hold.clone() } else { ask.hold.clone() },
+            lifted: ask.hold.clone(),
+            keep: if erased { 1 } else { self.params.keep_versions },
+            served: over.served,
+        };
+        let (folder, cell) = (self.folder.clone(), self.snapshots.clone());
+        if let Some(why) = blocking(move || publishing.publish(&folder, &cell, snapshot)).await?? {
+            tracing::warn!(reason = why, "a new snapshot is refused");
+            self.count_models(&kinds, &report, RunOutcome::Refused);
+            return Ok((RunOutcome::Refused, why, None, report));
+        }
         self.metrics.snapshot_version.set(version as i64);
         self.metrics.snapshot_timestamp.set(now.0 as f64 / 1e3);
+        self.count_models(&kinds, &report, RunOutcome::Published);
         Ok((RunOutcome::Published, report.choice.clone(), Some(version), report))
+    }
+
+    /// Counts a run for every model: those of the blend end as the whole run does, those that were
+    /// measured and left out are refused.
+    fn count_models(&self, blended: &[ModelKind], report: &Report, outcome: RunOutcome) {
+        for kind in blended {
+            self.metrics.count_run(kind.name(), outcome);
+        }
+        let measured = report
+            .models
+            .iter()
+            .filter(|line| ModelKind::ALL.iter().any(|kind| kind.name() == line.model));
+        for line in measured.filter(|line| !blended.iter().any(|kind| kind.name() == line.model)) {
+            self.metrics.count_run(line.model, RunOutcome::Refused);
+        }
     }
 
     /// Reads erasures; `true` if somebody was erased since the served snapshot was trained.
@@ -408,6 +504,8 @@ impl Trainer {
     async fn read_events(&self, stop: &CancellationToken) -> Result<(), TrainError> {
         let mut after = self.memory().read_to;
         let weighting: &Weighting = &self.params.pipeline.weighting;
+        let window_days = f64::from(self.params.window_days);
+        let (max, per_shopper) = (self.params.events_max, self.params.events_per_shopper_max);
         while !stop.is_cancelled() {
             let events = self.store.events_after(after, PAGE).await?;
             let Some(last) = events.last() else { break };
@@ -415,9 +513,11 @@ impl Trainer {
             let mut memory = self.memory();
             memory.log.extend(&events, weighting);
             memory.read_to = after;
+            // So that `events_max` bounds what is kept while reading, too.
+            if memory.log.acts().len() > max.saturating_add(max / 10) {
+                memory.log.settle(window_days, max, per_shopper);
+            }
         }
-        let window_days = f64::from(self.params.window_days);
-        let (max, per_shopper) = (self.params.events_max, self.params.events_per_shopper_max);
         self.memory().log.settle(window_days, max, per_shopper);
         Ok(())
     }
@@ -455,6 +555,62 @@ impl Trainer {
         })
         .await??;
         Ok(fitted)
+    }
+}
+
+/// What stood when a run began.
+struct Over {
+    /// The version that the folder pointed to.
+    served: Option<u64>,
+    /// The hold of an operator who had gone back.
+    hold: Option<String>,
+}
+
+/// On which terms a snapshot is published.
+struct Publishing {
+    /// The version that must still be served.
+    served: Option<u64>,
+    /// The hold that is no obstacle.
+    allowed: Option<String>,
+    /// The hold that ends with it.
+    lifted: Option<String>,
+    /// Versions to keep.
+    keep: usize,
+}
+
+impl Publishing {
+    /// Saves and serves a snapshot; or says why not, if an operator or another process was faster.
+    fn publish(
+        self,
+        folder: &SnapshotFolder,
+        cell: &SnapshotCell,
+        snapshot: Arc<Snapshot>,
+    ) -> Result<Option<String>, SnapshotError> {
+        let publish = || {
+            let (served, hold) = (folder.served(), folder.held());
+            if hold.is_some() && hold != self.allowed {
+                let version = served.unwrap_or_default();
+                return Ok(Some(format!(
+                    "an operator went back to version {version} after this run had been asked for; \
+                     POST /models/train goes on from here"
+                )));
+            }
+            if served != self.served {
+                let version = served.unwrap_or_default();
+                return Ok(Some(format!(
+                    "version {version} was published while this run was learning"
+                )));
+            }
+            folder.save(&snapshot)?;
+            folder.point_to(snapshot.version)?;
+            if hold == self.lifted {
+                folder.release();
+            }
+            folder.prune(self.keep);
+            cell.publish(snapshot);
+            Ok(None)
+        };
+        folder.locked(publish)?
     }
 }
 

@@ -27,6 +27,12 @@ const TYPE_ALIASES: [(&str, EventKind); 9] = [
     ("add_to_wishlist", EventKind::Wishlist),
 ];
 
+/// The kind that a value names, were everything else wrong with it; `kind` as for [`event_from_json`].
+pub fn kind_of(value: &Value, kind: Option<EventKind>) -> Option<EventKind> {
+    let named = TYPE.iter().find_map(|name| value.get(name));
+    kind.or_else(|| named.and_then(|named| parse_kind(named).ok()))
+}
+
 /// Reads an event; `kind` is the one that the path gives (`/events/click`), if it gives one.
 ///
 /// # Errors

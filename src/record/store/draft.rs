@@ -1,8 +1,8 @@
 //! What a change means for an item and its price ledger; the same for every back end.
 
-use super::NewPrice;
+use super::{NewPrice, Refusal, Scope};
 use crate::domain::{
-    Cents, Item, ItemChange, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp,
+    Cents, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason, Timestamp,
 };
 use std::collections::HashMap;
 
@@ -102,19 +102,29 @@ impl Draft {
 }
 
 /// The drafts that come out of `changes`, one for each distinct item that is there or comes to be,
-/// in the order of first mention.
+/// in the order of first mention, and the changes that are refused, with their places.
 pub(super) fn draft_changes(
     mut standing: HashMap<ItemId, Standing>,
     changes: &[(ItemId, ItemChange)],
+    scope: Scope,
     at: Timestamp,
-) -> Vec<Draft> {
+) -> (Vec<Draft>, Vec<(usize, Refusal)>) {
     let mut drafts: HashMap<&ItemId, Option<Draft>> = HashMap::new();
-    let mut mentioned = Vec::new();
-    for (item, change) in changes {
+    let (mut mentioned, mut refused) = (Vec::new(), Vec::new());
+    for (place, (item, change)) in changes.iter().enumerate() {
         let draft = drafts.entry(item).or_insert_with(|| {
             mentioned.push(item);
             standing.remove(item).map(Draft::of)
         });
+        let present = draft.as_ref().map(|draft| &draft.item).filter(|item| !item.removed);
+        if scope == Scope::Present && present.is_none() {
+            refused.push((place, Refusal::NotThere));
+            continue;
+        }
+        if let Some(field) = clash(present, change) {
+            refused.push((place, Refusal::BoundsClash(field)));
+            continue;
+        }
         match (draft, change) {
             (None, ItemChange::Remove) => {}
             (draft, change) => {
@@ -127,7 +137,20 @@ pub(super) fn draft_changes(
     for draft in &mut changed {
         draft.stamp(at);
     }
-    changed
+    (changed, refused)
+}
+
+/// The field of a merge that sets the lowest price above the highest one.
+fn clash(present: Option<&Item>, change: &ItemChange) -> Option<&'static str> {
+    let ItemChange::Merge(patch) = change else { return None };
+    let touched = match (&patch.price_min, &patch.price_max) {
+        (Patch::Set(_), _) => "price_min",
+        (_, Patch::Set(_)) => "price_max",
+        _ => return None,
+    };
+    let before = present.map_or_else(ItemFields::default, |item| item.fields.clone());
+    let after = change.clone().apply(&before)?;
+    after.price_min.zip(after.price_max).filter(|(min, max)| min > max).map(|_| touched)
 }
 
 /// The drafts of the known items whose price in force `prices` changes, in the order of first

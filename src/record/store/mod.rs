@@ -88,6 +88,33 @@ pub struct Totals {
     pub competitor_prices: u64,
 }
 
+/// Which items a change may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Any; one that is not there comes to be.
+    Any,
+    /// Only those that are there and not removed.
+    Present,
+}
+
+/// Why a change of an item is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such item.
+    NotThere,
+    /// The lowest price would lie above the highest one; by this field of the change.
+    BoundsClash(&'static str),
+}
+
+/// What became of changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changed {
+    /// The items as they are now, one for each distinct id, in the order of first mention.
+    pub items: Vec<Item>,
+    /// The changes that were not made, by their places.
+    pub refused: Vec<(usize, Refusal)>,
+}
+
 /// A new price for an item, decided by pricing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPrice {
@@ -135,17 +162,20 @@ pub trait Store: Send + Sync {
     async fn last_sequence(&self) -> Result<Sequence, StoreError>;
 
     /// Applies the changes in order, in one transaction, with the ledger entries that follow from
-    /// them (a changed list price comes into force at `at`, reason `list_price`). Answers the items
-    /// as they are after it, one for each distinct id, in the order of first mention; an item that
-    /// was to be removed and never was there is left out.
+    /// them (a changed list price comes into force at `at`, reason `list_price`). An item that was to
+    /// be removed and never was there is left out of the answer.
+    ///
+    /// A change of an item outside of `scope`, or one after which the lowest price would lie above the
+    /// highest, is refused by itself; the others are made.
     ///
     /// While pricing holds an item at another price than its list price, a change that leaves the
     /// list price alone leaves the price in force alone too.
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],
+        scope: Scope,
         at: Timestamp,
-    ) -> Result<Vec<Item>, StoreError>;
+    ) -> Result<Changed, StoreError>;
 
     /// One item, also a removed one.
     async fn item(&self, item: &ItemId) -> Result<Option<Item>, StoreError>;

@@ -7,7 +7,7 @@
 //! items; rows by id), so that writers wait for each other but never in a circle.
 
 use super::{
-    Known, NewPrice, Store, StoreError, Totals, copy_format,
+    Changed, Known, NewPrice, Scope, Store, StoreError, Totals, copy_format,
     draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
         self, ErasureRow, EventRow, ItemRow, PriceRow, RunRow, StandingRow, UserRow, context_json,
@@ -524,13 +524,15 @@ impl Store for PostgresStore {
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],
+        scope: Scope,
         at: Timestamp,
-    ) -> Result<Vec<Item>, StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
         let known = standing(&mut transaction, changes.iter().map(|change| &change.0)).await?;
-        let items = write_drafts(&mut transaction, draft_changes(known, changes, at), at).await?;
+        let (drafts, refused) = draft_changes(known, changes, scope, at);
+        let items = write_drafts(&mut transaction, drafts, at).await?;
         commit(transaction).await?;
-        Ok(items)
+        Ok(Changed { items, refused })
     }
 
     async fn item(&self, item: &ItemId) -> Result<Option<Item>, StoreError> {

@@ -5,7 +5,7 @@
 //! of the commits, and everything that a reader sees is settled.
 
 use super::{
-    Known, NewPrice, Store, StoreError, Totals,
+    Changed, Known, NewPrice, Scope, Store, StoreError, Totals,
     draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
     rows::{
         self, ErasureRow, EventRow, ItemRow, PriceRow, RunRow, StandingRow, UserRow, context_json,
@@ -351,13 +351,15 @@ impl Store for SqliteStore {
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],
+        scope: Scope,
         at: Timestamp,
-    ) -> Result<Vec<Item>, StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
         let known = standing(&mut transaction, changes.iter().map(|change| &change.0)).await?;
-        let items = write_drafts(&mut transaction, draft_changes(known, changes, at), at).await?;
+        let (drafts, refused) = draft_changes(known, changes, scope, at);
+        let items = write_drafts(&mut transaction, drafts, at).await?;
         commit(transaction).await?;
-        Ok(items)
+        Ok(Changed { items, refused })
     }
 
     async fn item(&self, item: &ItemId) -> Result<Option<Item>, StoreError> {

@@ -35,7 +35,33 @@ async fn a_patch_changes_what_it_names_and_null_empties() {
     assert_eq!(answer["price"]["amount"], "6.00");
     assert_eq!((&answer["title"], &answer["stock"]), (&json!("A"), &Value::Null));
     assert_eq!(answer["tags"], json!(["x"]));
-    assert_eq!(shop.patch("/items/new", json!({})).await.is(200)["item"], "new");
+    shop.patch("/items/new", json!({})).await.is(404);
+    shop.get("/items/new").await.is(404);
+}
+
+#[tokio::test]
+async fn a_patch_must_not_make_bounds_contradict_each_other() {
+    for shop in [Shop::open().await, Shop::on_postgres().await] {
+        shop.put("/items/a", json!({ "price": 5, "price_min": 4, "price_max": 8 })).await.is(200);
+        let before = shop.get("/items/a").await.is(200);
+        for (change, pointer) in [
+            (json!({ "price_min": 9 }), "/price_min"),
+            (json!({ "price_max": 3, "title": "no" }), "/price_max"),
+        ] {
+            assert_eq!(shop.patch("/items/a", change.clone()).await.faults(422), [pointer]);
+            let mut row = change;
+            row["item"] = json!("a");
+            let rows = json!([{ "item": "b", "price": 1 }, row, { "item": "b", "stock": 3 }]);
+            let answer = shop.post("/items", rows).await.is(200);
+            assert_eq!(answer["accepted"], 2);
+            let rejected = &answer["rejected"][0];
+            let at = &rejected["errors"][0]["pointer"];
+            assert_eq!((&rejected["index"], at), (&json!(1), &json!(format!("/1{pointer}"))));
+        }
+        assert_eq!(shop.get("/items/a").await.is(200), before);
+        shop.patch("/items/a", json!({ "price_min": 9, "price_max": 10 })).await.is(200);
+        shop.patch("/items/a", json!({ "price_min": null })).await.is(200);
+    }
 }
 
 #[tokio::test]

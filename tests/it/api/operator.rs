@@ -39,9 +39,9 @@ async fn metrics_have_the_names_that_dashboards_use() {
         "ingest_queue_events 0",
         "commit_events_bucket",
         "commit_duration_seconds_bucket",
-        "training_runs_total{outcome=\"published\"} 0",
-        "training_runs_total{outcome=\"refused\"} 0",
-        "training_runs_total{outcome=\"failed\"} 0",
+        "training_runs_total{model=\"all\",outcome=\"published\"} 0",
+        "training_runs_total{model=\"all\",outcome=\"refused\"} 0",
+        "training_runs_total{model=\"all\",outcome=\"failed\"} 0",
         "snapshot_version 0",
         "snapshot_timestamp_seconds",
         "live_shoppers 0",
@@ -60,6 +60,8 @@ async fn requests_are_counted_by_template_and_status() {
     let shop = Shop::open().await;
     shop.act("u42", "click", "sku-1").await;
     shop.post("/events", json!([{}, {}])).await.is(200);
+    shop.post("/events/click?atomic=true", json!([{}])).await.is(422);
+    shop.post("/events", json!({ "type": "rating", "user": "u42" })).await.is(422);
     shop.get("/items/sku-1").await.is(200);
     shop.get("/items/other").await.is(404);
     shop.get("/recommendations/u42?n=0").await.is(422);
@@ -71,6 +73,7 @@ async fn requests_are_counted_by_template_and_status() {
     let text = text.as_str().unwrap();
     for (method, route, status, n) in [
         ("POST", "/events", 200, 2),
+        ("POST", "/events", 422, 1),
         ("GET", "/items/{item}", 200, 1),
         ("GET", "/items/{item}", 404, 1),
         ("GET", "/recommendations/{user}", 422, 1),
@@ -89,9 +92,22 @@ async fn requests_are_counted_by_template_and_status() {
     }
     assert!(text.contains("shopkeeper_events_total{kind=\"click\",outcome=\"stored\"} 1\n"));
     assert!(text.contains("shopkeeper_events_total{kind=\"unknown\",outcome=\"rejected\"} 2\n"));
+    assert!(text.contains("shopkeeper_events_total{kind=\"rating\",outcome=\"rejected\"} 1\n"));
     assert!(text.contains("shopkeeper_commit_events_count 1\n"));
     for id in ["u42", "sku-1", "BREW"] {
         assert!(!text.contains(id), "{id} is in a label");
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_not_taken_are_counted() {
+    let shop = Shop::without_committer(|config| config.events.queue_max = 1).await;
+    let two = json!([{ "type": "view", "user": "u", "item": "a" }, { "type": "click", "user": "u", "item": "a" }]);
+    shop.post("/events", two).await.is(503);
+    let text = shop.get("/metrics").await.is(200);
+    for kind in ["view", "click"] {
+        let line = format!("events_total{{kind=\"{kind}\",outcome=\"refused\"}} 1\n");
+        assert!(text.as_str().unwrap().contains(&line), "{line}");
     }
 }
 

@@ -193,6 +193,30 @@ async fn a_new_bound_holds_in_the_very_next_quote() {
     assert_eq!((&last["price"]["amount"], &last["to"]), (&price, &Value::Null));
 }
 
+/// The newest entry of an item's ledger: amount and reason.
+async fn last_entry(shop: &Shop, item: &str) -> (Value, Value) {
+    let history = shop.get(&format!("/prices/{item}/history")).await.is(200);
+    let last = history["prices"].as_array().unwrap().last().unwrap().clone();
+    (last["price"]["amount"].clone(), last["reason"].clone())
+}
+
+#[tokio::test]
+async fn what_the_merchant_moves_is_not_put_down_to_demand() {
+    let shop = lively().await;
+    let high = shop.get("/prices/hot").await.is(200)["bounds"]["high"]["amount"].clone();
+    shop.patch("/items/hot", json!({ "price": "77.77" })).await.is(200);
+    let quote = shop.get("/prices/hot").await.is(200);
+    assert_eq!((&quote["price"]["amount"], kinds(&quote)), (&high, vec!["ceiling"]));
+    assert_eq!(last_entry(&shop, "hot").await, (high.clone(), json!("guard_rail")));
+    shop.reprice().await;
+    assert_eq!(last_entry(&shop, "hot").await, (high.clone(), json!("guard_rail")));
+    // The same after a restart.
+    assert_eq!(kinds(&shop.beside().await.get("/prices/hot").await.is(200)), ["ceiling"]);
+    // The bound moves away: nobody claims that it still holds.
+    shop.patch("/items/hot", json!({ "price_max": 99 })).await.is(200);
+    assert_eq!(kinds(&shop.get("/prices/hot").await.is(200)), ["guard_rail"]);
+}
+
 #[tokio::test]
 async fn with_pricing_off_nothing_moves() {
     let mut shop = Shop::open().await;

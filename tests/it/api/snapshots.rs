@@ -1,8 +1,13 @@
 //! Training, versions and going back, as an operator sees them.
 
-use crate::support::shop::{Shop, ids};
+use crate::support::shop::{NOW, Shop, ids};
 use serde_json::{Value, json};
-use shopkeeper::domain::RunOutcome;
+use shopkeeper::{
+    domain::{ModelRun, RunOutcome},
+    learn::trainer::Occasion,
+};
+use std::{future::poll_fn, pin::Pin, task::Poll};
+use tokio_util::sync::CancellationToken;
 
 async fn served(shop: &Shop) -> Value {
     shop.get("/models").await.is(200)["served"].clone()
@@ -40,8 +45,12 @@ async fn training_on_request_publishes_and_is_reported() {
     assert!(run["reason"].as_str().unwrap().contains("nothing changed"), "{run}");
     let metrics = shop.get("/metrics").await.is(200);
     let metrics = metrics.as_str().unwrap();
-    assert!(metrics.contains("shopkeeper_training_runs_total{outcome=\"published\"} 1"));
-    assert!(metrics.contains("shopkeeper_training_runs_total{outcome=\"skipped\"} 2"));
+    for (model, outcome, n) in
+        [("all", "published", 1), ("all", "skipped", 2), ("item_knn", "published", 1)]
+    {
+        let line = format!("training_runs_total{{model=\"{model}\",outcome=\"{outcome}\"}} {n}\n");
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
     assert!(metrics.contains("shopkeeper_snapshot_version 1"));
 }
 
@@ -200,6 +209,108 @@ async fn a_rollback_holds_until_somebody_trains() {
         shop.act(&format!("new-{n}"), "click", "tea-1").await;
     }
     assert_eq!(shop.train_by_the_clock().await.version, Some(4), "and then by itself again");
+}
+
+/// What is done while a run goes on, which takes much longer.
+async fn meanwhile<T>(
+    run: &mut Pin<Box<impl Future<Output = ModelRun>>>,
+    deed: impl Future<Output = T>,
+) -> T {
+    tokio::select! {
+        run = run => panic!("it ended before it was looked at: {run:?}"),
+        done = deed => done,
+    }
+}
+
+/// Goes on with a run until it holds the lease.
+async fn begin(shop: &Shop, run: &mut Pin<Box<impl Future<Output = ModelRun>>>) {
+    let (store, now) = (&shop.state.store, NOW);
+    // A lease that has run out at once is in nobody's way.
+    while meanwhile(run, store.take_lease("training", "test", now, now)).await.unwrap() {}
+}
+
+/// A shop that serves version 2 of two, and has something more to learn.
+async fn with_two_versions() -> Shop {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.train().await;
+    shop.act("late", "click", "tea-1").await;
+    assert_eq!(shop.train().await.version, Some(2));
+    for n in 0..200 {
+        shop.act(&format!("new-{n}"), "click", "tea-1").await;
+    }
+    shop
+}
+
+#[tokio::test]
+async fn a_run_in_progress_does_not_undo_a_rollback() {
+    for occasion in [Occasion::Asked, Occasion::Periodic] {
+        let mut shop = with_two_versions().await;
+        let (mut trainer, stop) = (shop.take_trainer(), CancellationToken::new());
+        let mut run = Box::pin(trainer.train_once(occasion, &stop));
+        begin(&shop, &mut run).await;
+        meanwhile(&mut run, shop.post("/models/rollback", json!(null))).await.is(200);
+        let run = run.await;
+        assert_eq!((run.outcome, run.version), (RunOutcome::Refused, None), "{occasion:?}");
+        assert!(run.reason.contains("went back to version 1"), "{}", run.reason);
+        let models = shop.get("/models").await.is(200);
+        assert_eq!((&models["served"], &models["held"]), (&json!(1), &json!(true)));
+        assert_eq!(models["versions"], json!([1, 2]), "nothing is left of what was refused");
+        assert_eq!(shop.get("/status").await.is(200)["snapshot"]["held"], true);
+        assert_eq!(shop.beside().await.state.snapshots.current().version, 1);
+        let run = trainer.train_once(Occasion::Periodic, &stop).await;
+        assert_eq!(run.outcome, RunOutcome::Skipped, "it still holds");
+        // Whoever asks now, knows.
+        assert_eq!(trainer.train_once(Occasion::Asked, &stop).await.version, Some(3));
+        assert_eq!(shop.get("/models").await.is(200)["held"], false);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_asked_for_before_a_rollback_does_not_lift_it() {
+    let mut shop = with_two_versions().await;
+    let requests = shop.state.trainer.clone();
+    let mut asked = Box::pin(requests.train(Occasion::Asked));
+    // It waits in the queue from now on.
+    assert!(poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_pending())).await);
+    shop.post("/models/rollback", json!(null)).await.is(200);
+    shop.start_trainer();
+    assert_eq!(asked.await.unwrap().outcome, RunOutcome::Refused);
+    assert_eq!(served(&shop).await, 1);
+    let run = shop.post("/models/train", json!(null)).await.is(200);
+    assert_eq!((&run["outcome"], &run["version"]), (&json!("published"), &json!(3)));
+}
+
+#[tokio::test]
+async fn a_run_that_lost_its_lease_publishes_nothing() {
+    let mut shop = with_two_versions().await;
+    let (mut trainer, stop) = (shop.take_trainer(), CancellationToken::new());
+    let mut run = Box::pin(trainer.train_once(Occasion::Asked, &stop));
+    begin(&shop, &mut run).await;
+    let later = NOW.plus_ms(3_600_000);
+    let store = &shop.state.store;
+    let taking = store.take_lease("training", "other", later, later.plus_ms(1));
+    assert!(meanwhile(&mut run, taking).await.unwrap());
+    let run = run.await;
+    assert_eq!(run.outcome, RunOutcome::Failed, "{}", run.reason);
+    assert!(run.reason.contains("another process"), "{}", run.reason);
+    let models = shop.get("/models").await.is(200);
+    assert_eq!((&models["served"], &models["versions"]), (&json!(2), &json!([1, 2])));
+    // What it does not hold it does not give back.
+    assert!(!store.take_lease("training", "third", later, later).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_periodic_run_that_is_skipped_is_told_of_until_another_ends() {
+    let mut shop = with_two_versions().await;
+    assert_eq!(shop.train_by_the_clock().await.version, Some(3));
+    for _ in 0..3 {
+        assert_eq!(shop.train_by_the_clock().await.outcome, RunOutcome::Skipped);
+    }
+    let runs = shop.get("/status").await.is(200)["runs"].clone();
+    let outcomes: Vec<_> = runs.as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
+    assert_eq!(outcomes, ["skipped", "published", "published", "published"]);
+    assert!(runs[0]["reason"].as_str().unwrap().contains("nothing changed"), "{runs}");
 }
 
 #[tokio::test]

@@ -173,6 +173,11 @@ impl Shop {
         self.tasks.spawn(trainer.run(CancellationToken::new()));
     }
 
+    /// The trainer, for a test that looks into a run.
+    pub(crate) fn take_trainer(&mut self) -> Trainer {
+        self.trainer.take().unwrap()
+    }
+
     /// One training run, as if somebody had asked for it.
     pub(crate) async fn train(&mut self) -> ModelRun {
         self.trainer.as_mut().unwrap().train_once(Occasion::Asked, &CancellationToken::new()).await
