@@ -91,6 +91,7 @@ models! {
     Svd in svd with SvdParams,
     Als in als with AlsParams,
     Ease in ease with EaseParams,
+    Bpr in bpr with BprParams,
 }
 
 impl ModelKind {
@@ -101,7 +102,7 @@ impl ModelKind {
 
     /// Whether the model draws random numbers, so that another seed makes another model.
     pub const fn is_random(self) -> bool {
-        matches!(self, Self::Svd | Self::Als)
+        matches!(self, Self::Svd | Self::Als | Self::Bpr)
     }
 }
 
@@ -118,6 +119,7 @@ impl ModelParams {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.svd.seed = seed;
         self.als.seed = seed;
+        self.bpr.seed = seed;
         self
     }
 }
