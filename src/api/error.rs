@@ -179,7 +179,15 @@ impl ApiError {
     /// The document for the client; ours stay without detail.
     pub fn problem(self) -> Problem {
         let (status, type_uri, title) = self.kind();
-        let detail = status.is_client_error().then(|| self.to_string());
+        // What to do about it, but nothing of our inside.
+        let detail = match &self {
+            Self::Busy(IngestError::QueueFull) => Some("too many events wait to be written".into()),
+            Self::Busy(IngestError::Stopping) => Some("the service is stopping".into()),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+                Some("the database does not answer".into())
+            }
+            _ => status.is_client_error().then(|| self.to_string()),
+        };
         let errors = match self {
             Self::Invalid { errors, .. } => errors,
             _ => Vec::new(),

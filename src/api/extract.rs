@@ -51,7 +51,7 @@ impl FromRequest<ApiState> for Body {
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let is_ndjson = match media.as_str() {
             "application/json" => false,
-            "application/x-ndjson" | "application/jsonl" => true,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => true,
             _ => return Err(ApiError::UnsupportedMediaType),
         };
         let limit = state.config.server.body_bytes_max;

@@ -15,7 +15,9 @@ async fn an_event_an_array_and_lines_are_all_taken() {
     let lines = format!("{view}\n\n{view}\r\n{view}");
     assert_eq!(shop.ndjson(lines).await.is(200)["accepted"], 3);
     assert_eq!(shop.post("/events", json!([])).await.is(200)["accepted"], 0);
-    assert_eq!(shop.n_events().await, 6);
+    let answer = shop.body(Method::POST, "/events", "application/ndjson", view.to_string()).await;
+    assert_eq!(answer.is(200)["accepted"], 1);
+    assert_eq!(shop.n_events().await, 7);
 }
 
 #[tokio::test]

@@ -103,7 +103,8 @@ async fn requests_are_counted_by_template_and_status() {
 async fn events_that_are_not_taken_are_counted() {
     let shop = Shop::without_committer(|config| config.events.queue_max = 1).await;
     let two = json!([{ "type": "view", "user": "u", "item": "a" }, { "type": "click", "user": "u", "item": "a" }]);
-    shop.post("/events", two).await.is(503);
+    let problem = shop.post("/events", two).await.is(503);
+    assert_eq!(problem["detail"], "too many events wait to be written");
     let text = shop.get("/metrics").await.is(200);
     for kind in ["view", "click"] {
         let line = format!("events_total{{kind=\"{kind}\",outcome=\"refused\"}} 1\n");
