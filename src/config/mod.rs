@@ -8,7 +8,7 @@ mod check;
 use crate::{
     domain::Currency,
     learn::recommenders::{
-        AlsParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams,
+        AlsParams, BprParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams,
         Rp3betaParams, SvdParams, UserKnnParams,
     },
 };
@@ -178,7 +178,7 @@ section! {
     /// Which models, and how they are fitted.
     Models {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
-        user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, als: AlsParams, ease: EaseParams,
+        user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, als: AlsParams, ease: EaseParams, bpr: BprParams,
     }
 }
 section! {
@@ -289,6 +289,7 @@ impl Models {
             svd: self.svd,
             als: self.als,
             ease: self.ease,
+            bpr: self.bpr,
         }
     }
 }

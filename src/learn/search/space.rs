@@ -181,6 +181,12 @@ const EASE: &[Dimension] = &[
     number!(ease.target_exponent: f32, Walk::Linear(0.3, 1.0)),
 ];
 
+const BPR: &[Dimension] = &[
+    count!(bpr.n_factors, Walk::Log(16.0, 128.0)),
+    number!(bpr.regularization: f32, Walk::Log(1e-3, 0.1)),
+    number!(bpr.learning_rate: f32, Walk::Log(0.02, 0.3)),
+];
+
 /// What is searched of a kind; nothing of popularity.
 pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
     match kind {
@@ -191,6 +197,7 @@ pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
         ModelKind::Svd => SVD,
         ModelKind::Als => ALS,
         ModelKind::Ease => EASE,
+        ModelKind::Bpr => BPR,
     }
 }
 
