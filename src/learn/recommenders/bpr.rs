@@ -441,3 +441,188 @@ impl Recommender for Bpr {
         4 * (self.item_factors.len() + self.item_biases.len() + self.rivals.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::recommenders::NEVER_STOP;
+    use crate::learn::recommenders::logistic::softplus;
+    use crate::learn::recommenders::top_n::top_n;
+
+    /// Users like the items of their own colour, all but one: user `u` misses item `u`, or the next.
+    fn checkerboard(n_users: u32, n_items: u32) -> InteractionMatrix {
+        let cells = (0..n_users).flat_map(|user| {
+            let items = (user % 2..n_items).step_by(2);
+            items.filter(move |&item| item != missing(user, n_items)).map(move |item| (user, item))
+        });
+        let cells = cells.map(|(user, item)| (UserIdx(user), ItemIdx(item), 1.0));
+        InteractionMatrix::from_cells(n_users as usize, n_items as usize, cells)
+    }
+
+    fn missing(user: u32, n_items: u32) -> u32 {
+        (user / 2 * 2) % n_items + user % 2
+    }
+
+    fn params() -> BprParams {
+        BprParams { n_factors: 8, n_epochs: 40, n_candidates: 1, ..BprParams::default() }
+    }
+
+    /// Mean loss over all pairs of a touched and an untouched item.
+    fn loss(training: &Training<'_>) -> f64 {
+        let d = training.params.n_factors;
+        let (mut sum, mut n) = (0.0, 0);
+        for user in 0..training.matrix.n_users() {
+            let x = &training.user_factors[user * d..][..d];
+            let touched = training.matrix.row(UserIdx(user as u32)).0;
+            let score = |item: u32| {
+                let item = item as usize;
+                dot(x, &training.item_factors[item * d..][..d]) + training.item_biases[item]
+            };
+            for &i in touched {
+                for j in (0..training.matrix.n_items() as u32).filter(|j| !touched.contains(j)) {
+                    sum += f64::from(softplus(score(j) - score(i)));
+                    n += 1;
+                }
+            }
+        }
+        sum / f64::from(n)
+    }
+
+    #[test]
+    fn what_was_withheld_from_a_checkerboard_comes_first() {
+        let matrix = checkerboard(40, 20);
+        for n_candidates in [1, 3] {
+            let params = BprParams { n_candidates, ..params() };
+            let model = fit(&matrix, &params, NEVER_STOP).unwrap();
+            for user in 0..40 {
+                let history: Vec<_> = matrix.row_cells(UserIdx(user)).collect();
+                let query = Query { user: None, history: &history };
+                let mut scores = vec![0.0; 20];
+                assert!(model.score_items(query, &mut scores));
+                let new = |item: ItemIdx| history.iter().all(|cell| cell.0 != item.0);
+                assert_eq!(top_n(&scores, 1, new)[0].0.0, missing(user, 20));
+            }
+        }
+    }
+
+    #[test]
+    fn the_loss_falls_while_fitting() {
+        let (matrix, params) = (checkerboard(40, 20), params());
+        let mut training = Training::new(&matrix, &params);
+        let mut losses = vec![loss(&training)];
+        for epoch in 0..40 {
+            training.run_epoch(epoch, NEVER_STOP).unwrap();
+            losses.push(loss(&training));
+        }
+        assert!((losses[0] - 2.0_f64.ln()).abs() < 0.01, "at the start all is even");
+        assert!(losses[10] < losses[0] && losses[20] < losses[10] && losses[40] < losses[20]);
+        assert!(losses[40] < 0.35);
+    }
+
+    #[test]
+    fn folding_in_ranks_like_the_factors_of_a_training_user() {
+        let (matrix, params) = (checkerboard(60, 24), BprParams { n_epochs: 100, ..params() });
+        let mut training = Training::new(&matrix, &params);
+        for epoch in 0..100 {
+            training.run_epoch(epoch, NEVER_STOP).unwrap();
+        }
+        let trained = training.user_factors.clone();
+        let model = training.finish().unwrap();
+        for (user, trained) in trained.chunks(8).enumerate() {
+            let history: Vec<_> = matrix.row_cells(UserIdx(user as u32)).collect();
+            let folded = model.fold_in(&history).unwrap();
+            let cosine =
+                dot(&folded, trained) / (dot(&folded, &folded) * dot(trained, trained)).sqrt();
+            assert!(cosine > 0.9, "{cosine}: gradient steps end near the optimum");
+        }
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let hash = |at: u32| (at ^ 0x9e37).wrapping_mul(2_654_435_761) >> 20;
+        let cells = (0..40_u32 * 600).filter(|&at| hash(at) % 20 == 0);
+        let cells =
+            cells.map(|at| (UserIdx(at / 600), ItemIdx(at % 600), (1 + hash(at + 1) % 4) as f32));
+        let matrix = InteractionMatrix::from_cells(40, 600, cells);
+        let params = BprParams { n_epochs: 3, n_candidates: 2, ..params() };
+        let fit_with = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| fit(&matrix, &params, NEVER_STOP).unwrap())
+        };
+        let model = fit_with(1);
+        assert!(Training::new(&matrix, &params).user_bounds.len() > 4, "there are several blocks");
+        assert_eq!(model, fit_with(3));
+        let other = BprParams { seed: 8, ..params };
+        assert_ne!(model.item_factors, fit(&matrix, &other, NEVER_STOP).unwrap().item_factors);
+        assert_eq!(fit(&matrix, &params, &|| true), Err(FitError::Stopped));
+    }
+
+    #[test]
+    fn samples_come_as_often_as_their_confidence_says() {
+        let cells = [(0, 0, 3.0), (0, 1, 1.0), (1, 1, 1.0), (1, 2, 3.0)];
+        let cells = cells.map(|(u, i, w)| (UserIdx(u), ItemIdx(i), w));
+        let matrix = InteractionMatrix::from_cells(2, 3, cells);
+        let params = params();
+        let training = Training::new(&matrix, &params);
+        let mut counts = [[0; 3]; 2];
+        for epoch in 0..1_000 {
+            for &(u, i) in &training.samples_of(0, &[0, 1, 2], Draws::new(1, epoch))[0] {
+                counts[u as usize][i as usize] += 1;
+            }
+        }
+        for (user, item, expected) in [(0, 0, 1_500), (0, 1, 500), (1, 1, 500), (1, 2, 1_500)] {
+            let n: i32 = counts[user][item];
+            assert!((n - expected).abs() < 80, "{n}: five deviations of a thousand coins");
+        }
+    }
+
+    #[test]
+    fn odd_data_stays_finite() {
+        let cases = [
+            vec![(0, 0, 1.0)],
+            vec![(0, 0, 1e38), (1, 0, 1e-38), (1, 1, -1.0)],
+            // Somebody touched all there is.
+            vec![(0, 0, 1.0), (0, 1, 1.0), (0, 2, 1.0), (0, 3, 1.0)],
+        ];
+        let wild = BprParams { learning_rate: 10.0, regularization: 0.0, ..params() };
+        for (cells, params) in cases.iter().flat_map(|cells| [(cells, params()), (cells, wild)]) {
+            let cells = cells.iter().map(|&(u, i, w)| (UserIdx(u), ItemIdx(i), w));
+            let matrix = InteractionMatrix::from_cells(3, 4, cells);
+            let model = fit(&matrix, &params, NEVER_STOP).unwrap();
+            let mut scores = vec![0.0; 4];
+            let everything = [(0, 1.0), (1, 1e30), (2, 1.0), (3, 1.0), (99, 1.0)];
+            for history in [&everything[..1], &everything] {
+                assert!(model.score_items(Query { user: None, history }, &mut scores));
+                assert!(scores.iter().all(|score| score.is_finite()));
+            }
+            let dislike = Query { user: None, history: &[(0, -1.0), (99, 1.0)] };
+            assert!(!model.score_items(dislike, &mut scores));
+        }
+        let lone = InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(0), 1.0)]);
+        let model = fit(&lone, &params(), NEVER_STOP).unwrap();
+        assert_eq!(model.fold_in(&[(0, 1.0)]), Some(vec![0.0; 8]));
+        let dislikes = InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(0), -1.0)]);
+        let error = fit(&dislikes, &params(), NEVER_STOP).unwrap_err();
+        assert_eq!(error, FitError::NoData { model: "bpr" });
+        let empty = InteractionMatrix::from_cells(0, 0, []);
+        assert!(fit(&empty, &params(), NEVER_STOP).is_err());
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_named() {
+        let good = BprParams::default();
+        assert_eq!(good.check(), Ok(()));
+        for (params, name) in [
+            (BprParams { n_factors: 0, ..good }, "n_factors"),
+            (BprParams { n_epochs: 0, ..good }, "n_epochs"),
+            (BprParams { learning_rate: 0.0, ..good }, "learning_rate"),
+            (BprParams { regularization: f32::NAN, ..good }, "regularization"),
+            (BprParams { n_candidates: 65, ..good }, "n_candidates"),
+            (BprParams { confidence_exponent: 3.0, ..good }, "confidence_exponent"),
+            (BprParams { init_deviation: -1.0, ..good }, "init_deviation"),
+        ] {
+            let error = params.check().unwrap_err();
+            assert!(matches!(error, FitError::Parameter { parameter, .. } if parameter == name));
+        }
+    }
+}

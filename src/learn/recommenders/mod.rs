@@ -11,6 +11,7 @@
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
 //! | Bayesian personalized ranking, pairwise ranking (BPR-MF) | [`bpr`] |
+//! | logistic matrix factorization | [`logistic_mf`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
 //! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
@@ -27,6 +28,7 @@ pub mod ease;
 pub mod item_knn;
 pub mod kind;
 mod logistic;
+pub mod logistic_mf;
 mod negatives;
 pub mod popularity;
 pub mod rp3beta;
@@ -41,6 +43,7 @@ pub use bpr::{Bpr, BprParams};
 pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
+pub use logistic_mf::{LogisticMf, LogisticMfParams};
 pub use popularity::{Popularity, PopularityParams};
 pub use rp3beta::{Rp3beta, Rp3betaParams};
 pub use svd::{Svd, SvdParams};
