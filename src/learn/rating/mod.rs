@@ -5,15 +5,22 @@
 //! about lists there (Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-n
 //! recommendation tasks", `RecSys` 2010).
 
+pub mod baseline;
 pub mod bayesian;
+pub mod co_clustering;
 pub mod data;
 #[cfg(test)]
 mod factor_cases;
 mod factors;
+pub mod kind;
+pub mod knn;
 pub mod nmf;
+mod pairs;
+pub mod slope_one;
 pub mod svd;
 pub mod svdpp;
 
+pub use baseline::{Baseline, BaselineParams};
 pub use data::Ratings;
 pub use nmf::{RatingNmf, RatingNmfParams};
 pub use svd::{FunkSvd, FunkSvdParams};
