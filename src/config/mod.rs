@@ -8,7 +8,7 @@ mod check;
 use crate::{
     domain::Currency,
     learn::recommenders::{
-        AlsParams, BprParams, EaseParams, ItemKnnParams, ModelKind, ModelParams, PopularityParams,
+        AlsParams, BprParams, EaseParams, ItemKnnParams, LogisticMfParams, ModelKind, ModelParams, PopularityParams,
         Rp3betaParams, SvdParams, UserKnnParams,
     },
 };
@@ -179,6 +179,7 @@ section! {
     Models {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
         user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, als: AlsParams, ease: EaseParams, bpr: BprParams,
+        logistic_mf: LogisticMfParams,
     }
 }
 section! {
@@ -290,6 +291,7 @@ impl Models {
             als: self.als,
             ease: self.ease,
             bpr: self.bpr,
+            logistic_mf: self.logistic_mf,
         }
     }
 }

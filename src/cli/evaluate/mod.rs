@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `top-n` | what will this user want? | `top_n` |
 //! | `sequential` | what comes next? | `sequential` |
+//! | `rating` | what would this user give that item? | `rating` |
 //! | `shop` | what is each model, and each kind of event, worth on the stored events? | `shop` |
 //!
 //! `files` reads, `cases` turns rows into a matrix and questions, `contender` fits and measures one model
@@ -19,6 +20,7 @@ mod memory;
 mod parameters;
 mod picture;
 mod ranked;
+mod rating;
 mod report;
 mod search;
 mod sequential;
@@ -27,6 +29,7 @@ mod tables;
 mod text_file;
 mod top_n;
 
+pub use rating::RatingArguments;
 pub use report::{Comparison, Headline, ModelResult, Report, Spread};
 pub use sequential::SequentialArguments;
 pub use text_file::FileError;
@@ -43,6 +46,8 @@ use std::{fs, path::PathBuf};
 pub enum Protocol {
     /// Lists of items that users will want.
     TopN(TopNArguments),
+    /// Ratings that users would give.
+    Rating(RatingArguments),
     /// The next item of a sequence.
     Sequential(SequentialArguments),
 }
@@ -142,6 +147,7 @@ impl Protocol {
     fn common(&self) -> &Common {
         match self {
             Self::TopN(arguments) => &arguments.common,
+            Self::Rating(arguments) => &arguments.common,
             Self::Sequential(arguments) => &arguments.common,
         }
     }
@@ -159,6 +165,7 @@ pub fn evaluate(protocol: &Protocol, progress: bool) -> anyhow::Result<Report> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build()?;
     let report = pool.install(|| match protocol {
         Protocol::TopN(arguments) => top_n::evaluate_top_n(arguments, progress),
+        Protocol::Rating(arguments) => rating::evaluate_rating(arguments, progress),
         Protocol::Sequential(arguments) => sequential::evaluate_sequential(arguments, progress),
     })?;
     if let Some(path) = &common.svg {

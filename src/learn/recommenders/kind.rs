@@ -92,6 +92,7 @@ models! {
     Als in als with AlsParams,
     Ease in ease with EaseParams,
     Bpr in bpr with BprParams,
+    LogisticMf in logistic_mf with LogisticMfParams,
 }
 
 impl ModelKind {
@@ -102,7 +103,7 @@ impl ModelKind {
 
     /// Whether the model draws random numbers, so that another seed makes another model.
     pub const fn is_random(self) -> bool {
-        matches!(self, Self::Svd | Self::Als | Self::Bpr)
+        matches!(self, Self::Svd | Self::Als | Self::Bpr | Self::LogisticMf)
     }
 }
 
@@ -120,6 +121,7 @@ impl ModelParams {
         self.svd.seed = seed;
         self.als.seed = seed;
         self.bpr.seed = seed;
+        self.logistic_mf.seed = seed;
         self
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod protocols;
+mod ratings;
 
 use clap::Parser;
 use serde_json::Value;
