@@ -521,7 +521,8 @@ mod tests {
 
     #[test]
     fn folding_in_ranks_like_the_factors_of_a_training_user() {
-        let (matrix, params) = (checkerboard(60, 24), BprParams { n_epochs: 100, ..params() });
+        let params = BprParams { n_epochs: 100, regularization: 0.05, ..params() };
+        let matrix = checkerboard(60, 24);
         let mut training = Training::new(&matrix, &params);
         for epoch in 0..100 {
             training.run_epoch(epoch, NEVER_STOP).unwrap();
