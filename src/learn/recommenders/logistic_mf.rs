@@ -74,12 +74,12 @@ impl Default for LogisticMfParams {
         Self {
             n_factors: 64,
             n_epochs: 30,
-            learning_rate: 0.5,
-            regularization: 1.0,
+            learning_rate: 0.1,
+            regularization: 10.0,
             alpha: 1.0,
             n_negatives: 5,
             confidence_exponent: 1.0,
-            init_deviation: 1.0,
+            init_deviation: 0.1,
             seed: 7,
         }
     }
