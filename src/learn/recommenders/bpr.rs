@@ -56,6 +56,10 @@ const N_PAIRS_EACH_MIN: usize = 4;
 /// Times that the strongest candidates are chosen for a shopper, with the factors found so far.
 const N_ROUNDS: usize = 4;
 
+/// Least λ that a shopper is folded in with; without one, a history that parts perfectly from the rest has
+/// no best factors.
+const PENALTY_MIN: f32 = 1e-4;
+
 /// How the factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -414,10 +418,6 @@ impl Bpr {
         &self.item_factors[item as usize * d..][..d]
     }
 }
-
-/// Least λ that a shopper is folded in with; without one, a history that parts perfectly from the rest has
-/// no best factors.
-const PENALTY_MIN: f32 = 1e-4;
 
 impl Recommender for Bpr {
     fn n_items(&self) -> usize {

@@ -17,7 +17,7 @@
 //! `4·|S|·(1 + n_negatives)·d`, in parallel over rows.
 //!
 //! A shopper is folded in by the same log-posterior over `x_u` and `β_u`, which is concave: Newton's method,
-//! with at most [`N_FOLD_IN_MAX`] items in place of those that were not touched, each counting for
+//! with at most 1,024 items in place of those that were not touched, each counting for
 //! several if the fit would have drawn more. That is approximate in this sample.
 
 use super::confidence::{check_exponent, confidences, liked};
