@@ -56,6 +56,10 @@ const N_PAIRS_EACH_MIN: usize = 4;
 /// Times that the strongest candidates are chosen for a shopper, with the factors found so far.
 const N_ROUNDS: usize = 4;
 
+/// Least λ that a shopper is folded in with; without one, a history that parts perfectly from the rest has
+/// no best factors.
+const PENALTY_MIN: f32 = 1e-4;
+
 /// How the factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -86,8 +90,8 @@ impl Default for BprParams {
             n_factors: 64,
             n_epochs: 60,
             learning_rate: 0.1,
-            regularization: 0.01,
-            n_candidates: 4,
+            regularization: 0.02,
+            n_candidates: 2,
             confidence_exponent: 1.0,
             init_deviation: 0.1,
             seed: 7,
@@ -415,10 +419,6 @@ impl Bpr {
     }
 }
 
-/// Least λ that a shopper is folded in with; without one, a history that parts perfectly from the rest has
-/// no best factors.
-const PENALTY_MIN: f32 = 1e-4;
-
 impl Recommender for Bpr {
     fn n_items(&self) -> usize {
         self.item_biases.len()
@@ -521,7 +521,8 @@ mod tests {
 
     #[test]
     fn folding_in_ranks_like_the_factors_of_a_training_user() {
-        let (matrix, params) = (checkerboard(60, 24), BprParams { n_epochs: 100, ..params() });
+        let params = BprParams { n_epochs: 100, regularization: 0.05, ..params() };
+        let matrix = checkerboard(60, 24);
         let mut training = Training::new(&matrix, &params);
         for epoch in 0..100 {
             training.run_epoch(epoch, NEVER_STOP).unwrap();

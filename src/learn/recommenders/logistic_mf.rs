@@ -17,7 +17,7 @@
 //! `4·|S|·(1 + n_negatives)·d`, in parallel over rows.
 //!
 //! A shopper is folded in by the same log-posterior over `x_u` and `β_u`, which is concave: Newton's method,
-//! with at most [`N_FOLD_IN_MAX`] items in place of those that were not touched, each counting for
+//! with at most 1,024 items in place of those that were not touched, each counting for
 //! several if the fit would have drawn more. That is approximate in this sample.
 
 use super::confidence::{check_exponent, confidences, liked};
@@ -74,12 +74,12 @@ impl Default for LogisticMfParams {
         Self {
             n_factors: 64,
             n_epochs: 30,
-            learning_rate: 0.5,
-            regularization: 1.0,
+            learning_rate: 0.1,
+            regularization: 10.0,
             alpha: 1.0,
             n_negatives: 5,
             confidence_exponent: 1.0,
-            init_deviation: 1.0,
+            init_deviation: 0.1,
             seed: 7,
         }
     }
@@ -361,5 +361,162 @@ impl Recommender for LogisticMf {
 
     fn n_bytes(&self) -> usize {
         4 * (self.item_factors.len() + self.item_biases.len() + self.sample.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::recommenders::NEVER_STOP;
+    use crate::learn::recommenders::logistic::softplus;
+    use crate::learn::recommenders::top_n::top_n;
+
+    /// Users like the items of their own colour, all but one.
+    fn checkerboard() -> InteractionMatrix {
+        let cells = (0..60_u32).flat_map(|user| {
+            let items = (user % 2..24).step_by(2).filter(move |&item| item != missing(user));
+            items.map(move |item| (UserIdx(user), ItemIdx(item), 1.0))
+        });
+        InteractionMatrix::from_cells(60, 24, cells)
+    }
+
+    fn missing(user: u32) -> u32 {
+        (user / 2 * 2) % 24 + user % 2
+    }
+
+    fn params() -> LogisticMfParams {
+        LogisticMfParams {
+            n_factors: 6,
+            n_epochs: 60,
+            learning_rate: 0.2,
+            regularization: 0.5,
+            init_deviation: 0.1,
+            ..LogisticMfParams::default()
+        }
+    }
+
+    /// The log-posterior over all pairs, with the sign turned; `n_negatives` must cover all.
+    fn objective(training: &Training<'_>) -> f64 {
+        let (users, items, params) = (&training.users, &training.items, training.params);
+        let d = params.n_factors;
+        let mut sum = 0.0;
+        for (user, x) in users.factors.chunks(d).enumerate() {
+            let (touched, weights) = training.matrix.row(UserIdx(user as u32));
+            for (item, y) in items.factors.chunks(d).enumerate() {
+                let s = dot(x, y) + users.biases[user] + items.biases[item];
+                let yes = touched.binary_search(&(item as u32)).map_or(0.0, |at| weights[at]);
+                let yes = f64::from(params.alpha * yes);
+                sum += (1.0 + yes) * f64::from(softplus(s)) - yes * f64::from(s);
+            }
+        }
+        for side in [users, items] {
+            let numbers = side.factors.iter().chain(&side.biases);
+            let squares: f64 = numbers.map(|&x| f64::from(x).powi(2)).sum();
+            sum += 0.5 * f64::from(params.regularization) * squares;
+        }
+        sum
+    }
+
+    #[test]
+    fn what_was_withheld_from_a_checkerboard_comes_first() {
+        let matrix = checkerboard();
+        let model = fit(&matrix, &params(), NEVER_STOP).unwrap();
+        for user in 0..60 {
+            let history: Vec<_> = matrix.row_cells(UserIdx(user)).collect();
+            let mut scores = vec![0.0; 24];
+            assert!(model.score_items(Query { user: None, history: &history }, &mut scores));
+            let new = |item: ItemIdx| history.iter().all(|cell| cell.0 != item.0);
+            assert_eq!(top_n(&scores, 1, new)[0].0.0, missing(user));
+        }
+    }
+
+    #[test]
+    fn the_objective_falls_and_folding_in_gives_about_the_factors_of_a_training_user() {
+        let matrix = checkerboard();
+        // Enough negatives that all are taken: nothing is drawn.
+        let params = LogisticMfParams { n_negatives: 100, n_epochs: 200, ..params() };
+        let mut training = Training::new(&matrix, &params);
+        let mut objectives = vec![objective(&training)];
+        for epoch in 0..200 {
+            training.run_epoch(epoch, NEVER_STOP).unwrap();
+            objectives.push(objective(&training));
+        }
+        assert!(objectives[20] < objectives[0] && objectives[200] < objectives[20]);
+        let Side { factors, biases, .. } = &training.users;
+        let (factors, biases) = (factors.clone(), biases.clone());
+        let model = training.finish().unwrap();
+        for (user, x) in factors.chunks(6).enumerate() {
+            let history: Vec<_> = matrix.row_cells(UserIdx(user as u32)).collect();
+            let (folded, bias) = model.fold_in(&history).unwrap();
+            let cosine = dot(&folded, x) / (dot(&folded, &folded) * dot(x, x)).sqrt();
+            // Gradient steps end near the optimum.
+            assert!(cosine > 0.95, "{cosine}");
+            assert!((bias - biases[user]).abs() < 0.3, "{bias} {}", biases[user]);
+        }
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let hash = |at: u32| (at ^ 0x9e37).wrapping_mul(2_654_435_761) >> 20;
+        let cells = (0..100_u32 * 90).filter(|&at| hash(at) % 20 == 0);
+        let cells =
+            cells.map(|at| (UserIdx(at / 90), ItemIdx(at % 90), (1 + hash(at + 1) % 4) as f32));
+        let matrix = InteractionMatrix::from_cells(100, 90, cells);
+        let params = LogisticMfParams { n_epochs: 3, ..params() };
+        let fit_with = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| fit(&matrix, &params, NEVER_STOP).unwrap())
+        };
+        let model = fit_with(1);
+        assert_eq!(model, fit_with(3));
+        let other = LogisticMfParams { seed: 8, ..params };
+        assert_ne!(model.item_factors, fit(&matrix, &other, NEVER_STOP).unwrap().item_factors);
+        assert_eq!(fit(&matrix, &params, &|| true), Err(FitError::Stopped));
+    }
+
+    #[test]
+    fn odd_data_stays_finite() {
+        let cases = [
+            vec![(0, 0, 1.0)],
+            vec![(0, 0, 1e38), (1, 0, 1e-38), (1, 1, -1.0)],
+            vec![(0, 0, 1.0), (0, 1, 1.0), (0, 2, 1.0), (0, 3, 1.0)],
+        ];
+        let wild = LogisticMfParams { learning_rate: 10.0, alpha: 1e6, ..params() };
+        for (cells, params) in cases.iter().flat_map(|cells| [(cells, params()), (cells, wild)]) {
+            let cells = cells.iter().map(|&(u, i, w)| (UserIdx(u), ItemIdx(i), w));
+            let matrix = InteractionMatrix::from_cells(3, 4, cells);
+            let model = fit(&matrix, &params, NEVER_STOP).unwrap();
+            let mut scores = vec![0.0; 4];
+            let everything = [(0, 1.0), (1, 1e30), (2, 1.0), (3, 1.0), (99, 1.0)];
+            for history in [&everything[..1], &everything] {
+                assert!(model.score_items(Query { user: None, history }, &mut scores));
+                assert!(scores.iter().all(|score| score.is_finite()));
+            }
+            let dislike = Query { user: None, history: &[(0, -1.0), (99, 1.0)] };
+            assert!(!model.score_items(dislike, &mut scores));
+        }
+        let dislikes = InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(0), -1.0)]);
+        let error = fit(&dislikes, &params(), NEVER_STOP).unwrap_err();
+        assert_eq!(error, FitError::NoData { model: "logistic_mf" });
+        assert!(fit(&InteractionMatrix::from_cells(0, 0, []), &params(), NEVER_STOP).is_err());
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_named() {
+        let good = LogisticMfParams::default();
+        assert_eq!(good.check(), Ok(()));
+        for (params, name) in [
+            (LogisticMfParams { n_factors: 0, ..good }, "n_factors"),
+            (LogisticMfParams { n_epochs: 0, ..good }, "n_epochs"),
+            (LogisticMfParams { learning_rate: 11.0, ..good }, "learning_rate"),
+            (LogisticMfParams { regularization: 0.0, ..good }, "regularization"),
+            (LogisticMfParams { alpha: f32::NAN, ..good }, "alpha"),
+            (LogisticMfParams { n_negatives: 0, ..good }, "n_negatives"),
+            (LogisticMfParams { confidence_exponent: 3.0, ..good }, "confidence_exponent"),
+            (LogisticMfParams { init_deviation: -1.0, ..good }, "init_deviation"),
+        ] {
+            let error = params.check().unwrap_err();
+            assert!(matches!(error, FitError::Parameter { parameter, .. } if parameter == name));
+        }
     }
 }
