@@ -10,6 +10,7 @@
 //! | random walks, `P³α`, `RP³β`, personalised page rank of three steps | [`rp3beta`] |
 //! | matrix factorization, latent factors, truncated SVD | [`svd`] |
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
+//! | non-negative matrix factorization (NMF, HALS) | [`nmf`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
 //! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
@@ -24,6 +25,7 @@ mod confidence;
 pub mod ease;
 pub mod item_knn;
 pub mod kind;
+pub mod nmf;
 pub mod popularity;
 pub mod rp3beta;
 pub mod similarity;
@@ -36,6 +38,7 @@ pub use blend::{Blend, Blended};
 pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
+pub use nmf::{Nmf, NmfParams};
 pub use popularity::{Popularity, PopularityParams};
 pub use rp3beta::{Rp3beta, Rp3betaParams};
 pub use svd::{Svd, SvdParams};
