@@ -443,3 +443,6 @@ impl Recommender for Nmf {
         4 * (self.item_factors.len() + self.moments.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

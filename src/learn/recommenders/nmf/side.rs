@@ -22,9 +22,6 @@ const BLOCK: usize = 8;
 /// Rows of factors are filled up by 0 to a multiple of this.
 const LANES: usize = 16;
 
-/// Registers of sums while rows are gathered: 64 factors.
-const GATHERED: usize = 4;
-
 /// Terms summed in one go; longer sums go by partial sums, so that an `f32` carries them.
 const TERMS_MAX: usize = 4_096;
 
@@ -142,18 +139,10 @@ fn improve_squares_with<const FUSED: bool>(
         for (to, x) in panel.x.iter_mut().zip(x) {
             to[lane] = *x;
         }
-        let mut start = 0;
-        while start + GATHERED * LANES <= width {
-            let sums = gather::<FUSED, GATHERED>(*cells, fixed, start);
+        for start in (0..width).step_by(LANES) {
+            let sums = gather::<FUSED>(*cells, fixed, start);
             let to = panel.numerators[start..].iter_mut();
-            to.zip(sums.as_flattened()).for_each(|(to, sum)| to[lane] = *sum);
-            start += GATHERED * LANES;
-        }
-        while start < width {
-            let sums = gather::<FUSED, 1>(*cells, fixed, start);
-            let to = panel.numerators[start..].iter_mut();
-            to.zip(sums.as_flattened()).for_each(|(to, sum)| to[lane] = *sum);
-            start += LANES;
+            to.zip(&sums).for_each(|(to, sum)| to[lane] = *sum);
         }
     }
     for _ in 0..params.n_sweeps {
@@ -177,29 +166,24 @@ fn improve_squares_with<const FUSED: bool>(
     cross.iter().copied().map(f64::from).sum()
 }
 
-/// `Σ v·y`, of columns `start..start + N·LANES`.
+/// `Σ v·y`, of columns `start..start + LANES`: one register, which the compiler does not spill.
 #[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
 #[inline(always)]
-fn gather<const FUSED: bool, const N: usize>(
+fn gather<const FUSED: bool>(
     (indices, weights): Cells<'_>,
     fixed: Fixed<'_>,
     start: usize,
-) -> [[f32; LANES]; N] {
-    let mut total = [[0.0; LANES]; N];
+) -> [f32; LANES] {
+    let mut total = [0.0; LANES];
     for (indices, weights) in indices.chunks(TERMS_MAX).zip(weights.chunks(TERMS_MAX)) {
-        let mut sums = [[0.0; LANES]; N];
+        let mut sums = [0.0; LANES];
         for (&index, &weight) in indices.iter().zip(weights) {
-            let start = index as usize * fixed.width + start;
-            let row = &fixed.factors[start..start + N * LANES];
-            for (sums, row) in sums.iter_mut().zip(row.as_chunks::<LANES>().0) {
-                for (sum, y) in sums.iter_mut().zip(row) {
-                    *sum = if FUSED { weight.mul_add(*y, *sum) } else { *sum + weight * y };
-                }
+            let row = &fixed.factors[index as usize * fixed.width + start..][..LANES];
+            for (sum, y) in sums.iter_mut().zip(row) {
+                *sum = if FUSED { weight.mul_add(*y, *sum) } else { *sum + weight * y };
             }
         }
-        for (total, sum) in total.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-            *total += sum;
-        }
+        total.iter_mut().zip(&sums).for_each(|(total, sum)| *total += sum);
     }
     total
 }
