@@ -8,8 +8,8 @@ mod check;
 use crate::{
     domain::Currency,
     learn::recommenders::{
-        AlsParams, BprParams, EaseParams, ItemKnnParams, LogisticMfParams, ModelKind, ModelParams, PopularityParams,
-        Rp3betaParams, SvdParams, UserKnnParams,
+        AlsParams, BprParams, EaseParams, ItemKnnParams, LogisticMfParams, ModelKind, ModelParams,
+        NmfParams, PopularityParams, Rp3betaParams, SvdParams, UserKnnParams,
     },
 };
 use serde::{Deserialize, Serialize, Serializer};
@@ -178,7 +178,7 @@ section! {
     /// Which models, and how they are fitted.
     Models {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
-        user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, als: AlsParams, ease: EaseParams, bpr: BprParams,
+        user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, nmf: NmfParams, als: AlsParams, ease: EaseParams, bpr: BprParams,
         logistic_mf: LogisticMfParams,
     }
 }
@@ -288,6 +288,7 @@ impl Models {
             user_knn: self.user_knn,
             rp3beta: self.rp3beta,
             svd: self.svd,
+            nmf: self.nmf,
             als: self.als,
             ease: self.ease,
             bpr: self.bpr,

@@ -5,7 +5,7 @@ use shopkeeper::learn::evaluation::{HeldOutCase, evaluate, evaluate_model, learn
 use shopkeeper::learn::recommenders::similarity::{Similarity, Weighting};
 use shopkeeper::learn::recommenders::user_knn::Aggregation;
 use shopkeeper::learn::recommenders::{
-    Blend, FitError, FittedModel, ModelKind, ModelParams, NEVER_STOP, Query, Recommender, fit,
+    Blend, FitError, FittedModel, ModelKind, ModelParams, NEVER_STOP, Query, Recommender, fit, nmf,
     top_n::top_n,
 };
 
@@ -33,6 +33,10 @@ fn small_params() -> ModelParams {
     params.svd.n_factors = 2;
     params.als.n_factors = 2;
     params.ease.regularization = 1.0;
+    params.nmf.n_factors = 2;
+    params.bpr.n_factors = 2;
+    params.logistic_mf.n_factors = 2;
+    params.logistic_mf.regularization = 0.1;
     params
 }
 
@@ -144,6 +148,9 @@ fn every_parameter_matters() {
         params.svd.block_size = 2;
         params.svd.n_steps = 2;
         params.als.n_epochs = 3;
+        params.nmf.n_epochs = 3;
+        params.bpr.n_epochs = 3;
+        params.logistic_mf.n_epochs = 3;
         params.ease.dense_items_max = 0;
         params.ease.n_candidates = 5;
         params
@@ -214,6 +221,24 @@ fn every_parameter_matters() {
             ],
         ),
         (
+            ModelKind::Nmf,
+            &[
+                ("solver", |p| p.nmf.solver = nmf::Solver::Multiplicative),
+                ("loss", |p| {
+                    p.nmf.solver = nmf::Solver::Multiplicative;
+                    p.nmf.loss = nmf::Loss::KullbackLeibler;
+                }),
+                ("n_factors", |p| p.nmf.n_factors = 3),
+                ("n_epochs", |p| p.nmf.n_epochs = 4),
+                ("n_sweeps", |p| p.nmf.n_sweeps = 1),
+                ("tolerance", |p| p.nmf.tolerance = 0.5),
+                ("init", |p| p.nmf.init = nmf::Init::Nndsvd),
+                ("regularization", |p| p.nmf.regularization = 0.5),
+                ("confidence_exponent", |p| p.nmf.confidence_exponent = 0.0),
+                ("seed", |p| p.nmf.seed = 8),
+            ],
+        ),
+        (
             ModelKind::Als,
             &[
                 ("n_factors", |p| p.als.n_factors = 3),
@@ -237,6 +262,33 @@ fn every_parameter_matters() {
                 ("n_weights", |p| p.ease.n_weights = 2),
                 ("dense_items_max", |p| p.ease.dense_items_max = 100),
                 ("n_candidates", |p| p.ease.n_candidates = 9),
+            ],
+        ),
+        (
+            ModelKind::Bpr,
+            &[
+                ("n_factors", |p| p.bpr.n_factors = 3),
+                ("n_epochs", |p| p.bpr.n_epochs = 4),
+                ("learning_rate", |p| p.bpr.learning_rate = 0.2),
+                ("regularization", |p| p.bpr.regularization = 0.5),
+                ("n_candidates", |p| p.bpr.n_candidates = 5),
+                ("confidence_exponent", |p| p.bpr.confidence_exponent = 0.0),
+                ("init_deviation", |p| p.bpr.init_deviation = 2.0),
+                ("seed", |p| p.bpr.seed = 8),
+            ],
+        ),
+        (
+            ModelKind::LogisticMf,
+            &[
+                ("n_factors", |p| p.logistic_mf.n_factors = 3),
+                ("n_epochs", |p| p.logistic_mf.n_epochs = 4),
+                ("learning_rate", |p| p.logistic_mf.learning_rate = 0.2),
+                ("regularization", |p| p.logistic_mf.regularization = 0.5),
+                ("alpha", |p| p.logistic_mf.alpha = 2.0),
+                ("n_negatives", |p| p.logistic_mf.n_negatives = 2),
+                ("confidence_exponent", |p| p.logistic_mf.confidence_exponent = 0.0),
+                ("init_deviation", |p| p.logistic_mf.init_deviation = 2.0),
+                ("seed", |p| p.logistic_mf.seed = 8),
             ],
         ),
     ];
@@ -305,6 +357,13 @@ fn parameters_out_of_range_are_refused_by_name() {
         (ModelKind::Als, "confidence_exponent", |p| p.als.confidence_exponent = 3.0),
         (ModelKind::Als, "block_size", |p| p.als.block_size = 0),
         (ModelKind::Als, "init_deviation", |p| p.als.init_deviation = 0.0),
+        (ModelKind::Nmf, "n_factors", |p| p.nmf.n_factors = 0),
+        (ModelKind::Nmf, "regularization", |p| p.nmf.regularization = -1.0),
+        (ModelKind::Bpr, "n_factors", |p| p.bpr.n_factors = 0),
+        (ModelKind::Bpr, "learning_rate", |p| p.bpr.learning_rate = 0.0),
+        (ModelKind::Bpr, "n_candidates", |p| p.bpr.n_candidates = 0),
+        (ModelKind::LogisticMf, "n_factors", |p| p.logistic_mf.n_factors = 0),
+        (ModelKind::LogisticMf, "regularization", |p| p.logistic_mf.regularization = f32::NAN),
         (ModelKind::Ease, "regularization", |p| p.ease.regularization = 0.0),
         (ModelKind::Ease, "dropout", |p| p.ease.dropout = 1.0),
         (ModelKind::Ease, "user_exponent", |p| p.ease.user_exponent = -1.0),

@@ -61,7 +61,8 @@ impl GroupMeans {
         let (n_users, n_items) = (params.n_user_clusters, params.n_item_clusters);
         let mut sums = [n_users, n_items, n_users * n_items].map(|n| vec![(0.0_f64, 0_u32); n]);
         for rating in ratings.all() {
-            let (g, h) = (users[rating.user.0 as usize] as usize, items[rating.item.0 as usize] as usize);
+            let (g, h) =
+                (users[rating.user.0 as usize] as usize, items[rating.item.0 as usize] as usize);
             for (sums, at) in sums.iter_mut().zip([g, h, g * n_items + h]) {
                 sums[at].0 += f64::from(rating.value);
                 sums[at].1 += 1;
@@ -110,10 +111,14 @@ pub fn fit(
     let mut items = draw(ratings.n_items(), params.n_item_clusters);
     let mean_of = |sum: f64, n: usize| (n > 0).then(|| sum / n as f64);
     let user_means: Vec<Option<f64>> = (0..ratings.n_users() as u32)
-        .map(|user| mean_of(sum(ratings.of_user(UserIdx(user))), ratings.of_user(UserIdx(user)).len()))
+        .map(|user| {
+            mean_of(sum(ratings.of_user(UserIdx(user))), ratings.of_user(UserIdx(user)).len())
+        })
         .collect();
     let item_means: Vec<Option<f64>> = (0..ratings.n_items() as u32)
-        .map(|item| mean_of(sum(ratings.of_item(ItemIdx(item))), ratings.of_item(ItemIdx(item)).len()))
+        .map(|item| {
+            mean_of(sum(ratings.of_item(ItemIdx(item))), ratings.of_item(ItemIdx(item)).len())
+        })
         .collect();
     let left = |rating: &Rating| {
         let of_user = user_means[rating.user.0 as usize].unwrap_or_default();
@@ -204,7 +209,8 @@ mod tests {
             value: if (user < 10) == (item < 5) { 5.0 } else { 1.0 },
         });
         let ratings = Ratings::new(20, 10, given);
-        let params = CoClusteringParams { n_user_clusters: 2, n_item_clusters: 2, ..Default::default() };
+        let params =
+            CoClusteringParams { n_user_clusters: 2, n_item_clusters: 2, ..Default::default() };
         let model = fit(&ratings, &params, NEVER_STOP).unwrap();
         for (user, item) in [(0, 0), (0, 7), (7, 0), (14, 0), (13, 8)] {
             let expected = if (user < 10) == (item < 5) { 5.0 } else { 1.0 };

@@ -89,6 +89,7 @@ models! {
     UserKnn in user_knn with UserKnnParams,
     Rp3beta in rp3beta with Rp3betaParams,
     Svd in svd with SvdParams,
+    Nmf in nmf with NmfParams,
     Als in als with AlsParams,
     Ease in ease with EaseParams,
     Bpr in bpr with BprParams,
@@ -103,7 +104,7 @@ impl ModelKind {
 
     /// Whether the model draws random numbers, so that another seed makes another model.
     pub const fn is_random(self) -> bool {
-        matches!(self, Self::Svd | Self::Als | Self::Bpr | Self::LogisticMf)
+        matches!(self, Self::Svd | Self::Nmf | Self::Als | Self::Bpr | Self::LogisticMf)
     }
 }
 
@@ -120,6 +121,7 @@ impl ModelParams {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.svd.seed = seed;
         self.als.seed = seed;
+        self.nmf.seed = seed;
         self.bpr.seed = seed;
         self.logistic_mf.seed = seed;
         self

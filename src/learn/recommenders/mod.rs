@@ -12,6 +12,7 @@
 //! | implicit matrix factorization, weighted matrix factorization (iALS) | [`als`] |
 //! | Bayesian personalized ranking, pairwise ranking (BPR-MF) | [`bpr`] |
 //! | logistic matrix factorization | [`logistic_mf`] |
+//! | non-negative matrix factorization (NMF, HALS) | [`nmf`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
 //! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
@@ -30,6 +31,7 @@ pub mod kind;
 mod logistic;
 pub mod logistic_mf;
 mod negatives;
+pub mod nmf;
 pub mod popularity;
 pub mod rp3beta;
 pub mod similarity;
@@ -44,6 +46,7 @@ pub use ease::{Ease, EaseParams};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use logistic_mf::{LogisticMf, LogisticMfParams};
+pub use nmf::{Nmf, NmfParams};
 pub use popularity::{Popularity, PopularityParams};
 pub use rp3beta::{Rp3beta, Rp3betaParams};
 pub use svd::{Svd, SvdParams};

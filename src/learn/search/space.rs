@@ -187,6 +187,17 @@ const BPR: &[Dimension] = &[
     number!(bpr.learning_rate: f32, Walk::Log(0.02, 0.3)),
 ];
 
+const LOGISTIC_MF: &[Dimension] = &[
+    count!(logistic_mf.n_factors, Walk::Log(16.0, 128.0)),
+    number!(logistic_mf.regularization: f32, Walk::Log(1.0, 100.0)),
+    number!(logistic_mf.alpha: f32, Walk::Log(0.3, 10.0)),
+];
+
+const NMF: &[Dimension] = &[
+    count!(nmf.n_factors, Walk::Log(8.0, 128.0)),
+    number!(nmf.confidence_exponent: f32, Walk::Linear(0.0, 1.0)),
+];
+
 /// What is searched of a kind; nothing of popularity.
 pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
     match kind {
@@ -198,6 +209,8 @@ pub fn dimensions(kind: ModelKind) -> &'static [Dimension] {
         ModelKind::Als => ALS,
         ModelKind::Ease => EASE,
         ModelKind::Bpr => BPR,
+        ModelKind::LogisticMf => LOGISTIC_MF,
+        ModelKind::Nmf => NMF,
     }
 }
 
