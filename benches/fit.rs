@@ -82,7 +82,7 @@ fn duels(matrix: &InteractionMatrix) -> Vec<Duel<'_>> {
         target_exponent: 1.0,
         ..EaseParams::default()
     };
-    let error = |model: &svd::Svd| {
+    let error = move |model: &svd::Svd| {
         let explained: f64 = model.singular_values().iter().map(|x| x * x).sum();
         ((cells - explained) / cells).sqrt()
     };
