@@ -139,8 +139,6 @@ fn every_parameter_matters() {
         let mut params = small_params();
         params.item_knn.min_similarity = -1.0;
         params.user_knn.min_similarity = -1.0;
-        params.svd.n_oversamples = 1;
-        params.svd.n_power_iterations = 0;
         params
     };
     let changes: [(ModelKind, &[Change]); 4] = [
@@ -178,9 +176,9 @@ fn every_parameter_matters() {
             ModelKind::Svd,
             &[
                 ("n_factors", |p| p.svd.n_factors = 3),
-                ("n_oversamples", |p| p.svd.n_oversamples = 4),
-                ("n_power_iterations", |p| p.svd.n_power_iterations = 5),
-                ("seed", |p| p.svd.seed = 8),
+                // The space and its random start matter only where it does not hold all of the matrix.
+                ("regularization", |p| p.svd.regularization = 1.0),
+                ("popularity_scaling", |p| p.svd.popularity_scaling = 0.5),
             ],
         ),
     ];
@@ -222,8 +220,9 @@ fn parameters_out_of_range_are_refused_by_name() {
         (ModelKind::UserKnn, "min_similarity", |p| p.user_knn.min_similarity = f32::NAN),
         (ModelKind::UserKnn, "posting_max", |p| p.user_knn.posting_max = 0),
         (ModelKind::Svd, "n_factors", |p| p.svd.n_factors = 0),
-        (ModelKind::Svd, "n_oversamples", |p| p.svd.n_oversamples = 2_000),
-        (ModelKind::Svd, "n_power_iterations", |p| p.svd.n_power_iterations = 101),
+        (ModelKind::Svd, "subspace_ratio", |p| p.svd.subspace_ratio = 0.5),
+        (ModelKind::Svd, "regularization", |p| p.svd.regularization = -1.0),
+        (ModelKind::Svd, "popularity_scaling", |p| p.svd.popularity_scaling = 3.0),
     ];
     for &(kind, name, change) in refused {
         let mut params = ModelParams::default();

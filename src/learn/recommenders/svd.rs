@@ -1,27 +1,30 @@
-//! Truncated singular value decomposition, `A ≈ U·Σ·Vᵀ`, by random projection.
+//! Truncated singular value decomposition, `A ≈ U·Σ·Vᵀ`, and what follows from it: PureSVD, a low-rank
+//! linear autoencoder, EigenRec.
 //!
-//! Source: Halko, Martinsson, Tropp, "Finding structure with randomness", SIAM Review 2011, algorithms
-//! 4.4 (randomised subspace iteration) and 5.1. Departures: the subspace sought is that of `Aᵀ` (items),
-//! so that only the items' side is orthonormalised, and the small problem is solved by the eigenvalues of
-//! `(AQ)ᵀ(AQ)`, which loses singular values below about 1e-6 of the greatest; those are dropped.
+//! Sources: Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
+//! RecSys 2010 (PureSVD: `scores = h·V·Vᵀ` for a history `h`); Jin, Li, Gao, Liu, Chen, "Towards a better
+//! understanding of linear models for recommendation", KDD 2021, section 4 (with a ridge λ, each factor counts
+//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "EigenRec", KAIS 2019, equation 6 (columns
+//! scaled by a power of their norm). Departure from the last: the number of cells serves for the norm.
 //!
-//! Shapes: `a (n_users, n_items)` sparse, never made dense; `v (n_items, n_factors)`; in between
-//! `f64` of `(n_users + 3 n_items) · (n_factors + n_oversamples)`. If that last sum reaches the lesser side
-//! of `a`, the result is exact up to rounding.
+//! The vectors come from [`krylov`] in `f32`; singular values and the last rotation are found in their space in
+//! `f64`, by the eigenvalues of `(AV)ᵀ(AV)`, which loses singular values below about 1e-6 of the greatest; those are
+//! dropped. If the Krylov space reaches the lesser side of `a`, the result is exact up to rounding.
 //!
-//! A shopper is folded in (Deerwester et al., JASIS 1990): `scores = h·V·Vᵀ` for a history `h`; for a row
-//! of `a` this is the same as `u·Σ·Vᵀ`.
+//! Shapes: `a (n_users, n_items)` sparse, never made dense; `v (n_items, n_factors)`; in between `f32` of
+//! `n_items · n_factors · subspace_ratio`. Cost: linear in cells, times that many directions.
+//!
+//! A shopper is folded in (Deerwester et al., JASIS 1990), exactly: for a row of `a`, without scaling and
+//! ridge, `h·V·Vᵀ` is the same as `u·Σ·Vᵀ`. Weights count as they are; those below 0 count against.
 
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
-use crate::learn::linalg::{dense, dot};
-use ndarray::{Array2, ArrayView2, Axis};
-use rand::{SeedableRng, rngs::ChaCha8Rng};
-use rand_distr::{Distribution, StandardNormal};
+use crate::learn::linalg::{dense, dot, krylov, rows};
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Rows of a sparse product that one task computes, between two looks at `stop`.
+/// Rows of a product that one task computes, between two looks at `stop`.
 const BLOCK: usize = 512;
 
 /// Least eigenvalue of the squared problem, as part of the greatest, that is told from rounding.
@@ -33,27 +36,40 @@ const EIGENVALUE_MIN: f64 = 1e-12;
 pub struct SvdParams {
     /// Factors kept, 1 to 2,048; fewer if the matrix has fewer.
     pub n_factors: usize,
-    /// Random directions beyond the factors, 0 to 1,024; more is more accurate.
-    pub n_oversamples: usize,
-    /// Times the projection is sharpened, 0 to 100; 2 to 4 suffice.
-    pub n_power_iterations: usize,
+    /// Directions that are searched for each factor, 1 to 20; more is more accurate.
+    pub subspace_ratio: f32,
+    /// λ, at least 0: draws weak factors towards 0; 0 is PureSVD.
+    pub regularization: f32,
+    /// Columns count by `n_cells^(scaling − 1)`, 0 to 2: 1 as they are, less makes popular items less.
+    pub popularity_scaling: f32,
     /// Start of the random numbers.
     pub seed: u64,
 }
 
 impl Default for SvdParams {
     fn default() -> Self {
-        Self { n_factors: 64, n_oversamples: 16, n_power_iterations: 3, seed: 7 }
+        Self {
+            n_factors: 64,
+            subspace_ratio: 6.0,
+            regularization: 0.0,
+            popularity_scaling: 1.0,
+            seed: 7,
+        }
     }
 }
 
 impl SvdParams {
     /// Refuses parameters out of range.
     pub fn check(&self) -> Result<(), FitError> {
-        let (n, more, times) = (self.n_factors, self.n_oversamples, self.n_power_iterations);
+        let (n, ratio) = (self.n_factors, self.subspace_ratio);
         check((1..=2_048).contains(&n), "n_factors", "between 1 and 2048", n)?;
-        check(more <= 1_024, "n_oversamples", "at most 1024", more)?;
-        check(times <= 100, "n_power_iterations", "at most 100", times)
+        check((1.0..=20.0).contains(&ratio), "subspace_ratio", "between 1 and 20", ratio)?;
+        let ridge = self.regularization;
+        let fits = ridge.is_finite() && 0.0 <= ridge;
+        check(fits, "regularization", "finite and at least 0", ridge)?;
+        let scaling = self.popularity_scaling;
+        let fits = (0.0..=2.0).contains(&scaling);
+        check(fits, "popularity_scaling", "between 0 and 2", scaling)
     }
 }
 
@@ -64,6 +80,8 @@ pub struct Svd {
     /// `v (n_items, n_factors)`, row by row.
     item_factors: Vec<f32>,
     singular_values: Vec<f64>,
+    /// `σ²/(σ² + λ)` of every factor.
+    factor_weights: Vec<f32>,
 }
 
 /// Finds the leading factors, in parallel on the pool it is called in.
@@ -76,27 +94,40 @@ pub fn fit(
     if matrix.n_interactions() == 0 {
         return Err(FitError::NoData { model: "svd" });
     }
-    let n_items = matrix.n_items();
-    let n_directions = (params.n_factors + params.n_oversamples).min(matrix.n_users()).min(n_items);
-    let mut rng = ChaCha8Rng::seed_from_u64(params.seed);
-    let mut directions =
-        Array2::from_shape_simple_fn((n_items, n_directions), || StandardNormal.sample(&mut rng));
-    for _ in 0..=params.n_power_iterations {
-        let images = times(matrix, directions.view(), stop)?;
-        let returned = transposed_times(matrix, images.view(), stop)?;
-        directions = dense::orthonormal_basis(returned.view());
-    }
-    let images = times(matrix, directions.view(), stop)?;
-    let mut gram = Array2::zeros((n_directions, n_directions));
-    for block in images.axis_chunks_iter(Axis(0), 8 * BLOCK) {
-        dense::add_gram(block, &mut gram);
-    }
     let not_finite = FitError::NotFinite { model: "svd" };
+    let (n_users, n_items) = (matrix.n_users(), matrix.n_items());
+    let scale = |item: u32| {
+        let n_cells = matrix.column(ItemIdx(item)).0.len().max(1) as f32;
+        n_cells.powf(params.popularity_scaling - 1.0)
+    };
+    let scales: Vec<f32> = (0..n_items as u32).map(scale).collect();
+    let scaled = |mut block: Vec<krylov::Row>| {
+        for (row, scale) in block.iter_mut().zip(&scales) {
+            row.iter_mut().for_each(|x| *x *= scale);
+        }
+        block
+    };
+    let apply = |block: &[krylov::Row]| {
+        if stop() {
+            return Err(FitError::Stopped);
+        }
+        let block = scaled(block.to_vec());
+        let images = krylov::sparse_product(n_users, |user| matrix.row(UserIdx(user)), &block);
+        let column = |item| matrix.column(ItemIdx(item));
+        Ok(scaled(krylov::sparse_product(n_items, column, &images)))
+    };
+    let n_directions = (params.n_factors as f32 * params.subspace_ratio).ceil() as usize;
+    let n_factors = params.n_factors.min(n_users);
+    let found = krylov::leading_eigenvectors(n_items, n_factors, n_directions, params.seed, apply)?;
+    let directions = found.ok_or(not_finite.clone())?;
+    let gram = gram_of_images(matrix, &scales, directions.view(), stop)?;
     let (eigenvalues, rotation) = dense::symmetric_eigen(gram.view()).ok_or(not_finite.clone())?;
     let least = eigenvalues[0] * EIGENVALUE_MIN;
-    let n_factors = eigenvalues.iter().take(params.n_factors).filter(|&&x| x > least).count();
+    let n_factors = eigenvalues.iter().filter(|&&x| x > least).count();
     let mut factors = dense::product(directions.view(), rotation.view());
     factors.columns_mut().into_iter().for_each(fix_sign);
+    let ridge = f64::from(params.regularization);
+    let kept = &eigenvalues[..n_factors];
     let fitted = Svd {
         n_items,
         item_factors: factors
@@ -104,7 +135,8 @@ pub fn fit(
             .into_iter()
             .flat_map(|row| row.into_iter().take(n_factors).map(|&x| x as f32).collect::<Vec<_>>())
             .collect(),
-        singular_values: eigenvalues[..n_factors].iter().map(|x| x.sqrt()).collect(),
+        singular_values: kept.iter().map(|x| x.sqrt()).collect(),
+        factor_weights: kept.iter().map(|x| (x / (x + ridge)) as f32).collect(),
     };
     let finite = n_factors > 0 && fitted.item_factors.iter().all(|x| x.is_finite());
     if finite { Ok(fitted) } else { Err(not_finite) }
@@ -118,55 +150,57 @@ fn fix_sign(mut factor: ndarray::ArrayViewMut1<'_, f64>) {
     }
 }
 
-/// `a · x`, shape `(n_users, l)`.
-fn times(
+/// `(a·s·v)ᵀ(a·s·v)` for column scales `s`, in `f64`, in blocks of users that are added up in their order.
+fn gram_of_images(
     a: &InteractionMatrix,
-    x: ArrayView2<'_, f64>,
+    scales: &[f32],
+    v: ArrayView2<'_, f64>,
     stop: Stop<'_>,
 ) -> Result<Array2<f64>, FitError> {
-    sparse_product(a.n_users(), |user| a.row(UserIdx(user)), x, stop)
-}
-
-/// `aᵀ · y`, shape `(n_items, l)`.
-fn transposed_times(
-    a: &InteractionMatrix,
-    y: ArrayView2<'_, f64>,
-    stop: Stop<'_>,
-) -> Result<Array2<f64>, FitError> {
-    sparse_product(a.n_items(), |item| a.column(ItemIdx(item)), y, stop)
-}
-
-/// Rows of `sparse · x`; each is summed in its own order, so that threads do not change the result.
-fn sparse_product<'m>(
-    n_rows: usize,
-    row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]) + Sync,
-    x: ArrayView2<'_, f64>,
-    stop: Stop<'_>,
-) -> Result<Array2<f64>, FitError> {
-    let width = x.ncols();
-    let x = x.as_slice().expect("the factors lie row by row in memory");
-    let mut product = vec![0.0; n_rows * width];
-    product.par_chunks_mut(BLOCK * width).enumerate().try_for_each(|(block, rows)| {
-        if stop() {
-            return Err(FitError::Stopped);
-        }
-        for (row, sums) in (block * BLOCK..).zip(rows.chunks_exact_mut(width)) {
-            let (columns, values) = row_of(row as u32);
-            for (&column, &value) in columns.iter().zip(values) {
-                let start = column as usize * width;
-                let value = f64::from(value);
-                for (sum, x) in sums.iter_mut().zip(&x[start..start + width]) {
-                    *sum += value * x;
-                }
+    let width = v.ncols();
+    let v = v.as_slice().expect("the factors lie row by row in memory");
+    // A part is summed by one task; their number is bounded, for each holds a square of factors.
+    let part = a.n_users().div_ceil(64).max(BLOCK);
+    let part_of = |first: usize| {
+        let mut gram = Array2::zeros((width, width));
+        let last = (first + part).min(a.n_users());
+        for first in (first..last).step_by(BLOCK) {
+            if stop() {
+                return Err(FitError::Stopped);
             }
+            let n = BLOCK.min(last - first);
+            let mut images = Array2::zeros((n, width));
+            for (user, mut sums) in (first as u32..).zip(images.rows_mut()) {
+                let sums = sums.as_slice_mut().expect("rows of a new array lie in memory");
+                add_image(a.row(UserIdx(user)), scales, v, sums);
+            }
+            dense::add_gram(images.view(), &mut gram);
         }
-        Ok(())
-    })?;
-    Ok(Array2::from_shape_vec((n_rows, width), product).expect("the product has this size"))
+        Ok(gram)
+    };
+    let firsts: Vec<usize> = (0..a.n_users()).step_by(part).collect();
+    let parts: Result<Vec<_>, FitError> = firsts.into_par_iter().map(part_of).collect();
+    let mut gram = Array2::zeros((width, width));
+    parts?.iter().for_each(|part| gram += part);
+    Ok(gram)
+}
+
+/// Adds the image of one row to `sums (width)`.
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma",
+    "x86_64+avx2+fma"
+))]
+fn add_image(row: (&[u32], &[f32]), scales: &[f32], v: &[f64], sums: &mut [f64]) {
+    let width = sums.len();
+    for (&item, &value) in row.0.iter().zip(row.1) {
+        let value = f64::from(value) * f64::from(scales[item as usize]);
+        let factors = &v[item as usize * width..][..width];
+        sums.iter_mut().zip(factors).for_each(|(sum, v)| *sum += value * v);
+    }
 }
 
 impl Svd {
-    /// The singular values, falling.
+    /// The singular values, falling; of the scaled matrix, if columns are scaled.
     pub fn singular_values(&self) -> &[f64] {
         &self.singular_values
     }
@@ -177,7 +211,7 @@ impl Svd {
         self.item_factors.get(at * n..(at + 1) * n)
     }
 
-    /// `h · v`: where a history lies among the factors; `None` if it has no item that has factors.
+    /// `h·v` with every factor weighted: where a history lies; `None` if it has no item that has factors.
     fn fold_in(&self, history: &[(u32, f32)]) -> Option<Vec<f32>> {
         let mut folded = vec![0.0; self.singular_values.len()];
         for &(j, weight) in history {
@@ -186,6 +220,7 @@ impl Svd {
                 *sum += weight * factor;
             }
         }
+        folded.iter_mut().zip(&self.factor_weights).for_each(|(x, weight)| *x *= weight);
         folded.iter().any(|&x| x != 0.0).then_some(folded)
     }
 }
@@ -198,10 +233,7 @@ impl Recommender for Svd {
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.n_items);
         let Some(folded) = self.fold_in(query.history) else { return false };
-        let rows = self.item_factors.chunks_exact(folded.len());
-        for (score, factors) in scores.iter_mut().zip(rows) {
-            *score = dot(&folded, factors);
-        }
+        rows::times_vector(&self.item_factors, &folded, scores);
         true
     }
 
@@ -212,14 +244,16 @@ impl Recommender for Svd {
 
     fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
         let Some(of_item) = self.item_factors(item) else { return Vec::new() };
+        let of_item: Vec<f32> =
+            of_item.iter().zip(&self.factor_weights).map(|(x, weight)| weight * x).collect();
         let part = |&(j, weight): &(u32, f32)| {
-            self.item_factors(ItemIdx(j)).map_or(0.0, |factors| weight * dot(factors, of_item))
+            self.item_factors(ItemIdx(j)).map_or(0.0, |factors| weight * dot(factors, &of_item))
         };
         query.history.iter().map(part).collect()
     }
 
     fn n_bytes(&self) -> usize {
-        4 * self.item_factors.len() + 8 * self.singular_values.len()
+        4 * (self.item_factors.len() + self.factor_weights.len()) + 8 * self.singular_values.len()
     }
 }
 
@@ -266,5 +300,19 @@ mod tests {
         for ((_, expected), score) in history.iter().zip(scores) {
             assert!((score - expected).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn a_ridge_and_scaling_are_those_of_the_definition() {
+        let params =
+            SvdParams { regularization: 10.0, popularity_scaling: 0.5, ..SvdParams::default() };
+        let model = fit(&reference(), &params, NEVER_STOP).unwrap();
+        let plain = fit(&reference(), &SvdParams::default(), NEVER_STOP).unwrap();
+        for (value, plain) in model.singular_values().iter().zip(plain.singular_values()) {
+            assert!((value - plain / 2.0).abs() < 1e-6, "every column has 4 cells: 4^-½ = ½");
+        }
+        let expected = |s: &f64| (s * s / (s * s + 10.0)) as f32;
+        let weights: Vec<f32> = model.singular_values().iter().map(expected).collect();
+        assert_eq!(model.factor_weights, weights);
     }
 }
