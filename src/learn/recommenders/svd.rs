@@ -1,10 +1,10 @@
-//! Truncated singular value decomposition, `A ≈ U·Σ·Vᵀ`, and what follows from it: PureSVD, a low-rank
-//! linear autoencoder, EigenRec.
+//! Truncated singular value decomposition, `A ≈ U·Σ·Vᵀ`, and what follows from it: `PureSVD`, a low-rank
+//! linear autoencoder, `EigenRec`.
 //!
 //! Sources: Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
-//! RecSys 2010 (PureSVD: `scores = h·V·Vᵀ` for a history `h`); Jin, Li, Gao, Liu, Chen, "Towards a better
+//! `RecSys` 2010 (`PureSVD`: `scores = h·V·Vᵀ` for a history `h`); Jin, Li, Gao, Liu, Chen, "Towards a better
 //! understanding of linear models for recommendation", KDD 2021, section 4 (with a ridge λ, each factor counts
-//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "EigenRec", KAIS 2019, equation 6 (columns
+//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "`EigenRec`", KAIS 2019, equation 6 (columns
 //! scaled by a power of their norm). Departure from the last: the number of cells serves for the norm.
 //!
 //! The vectors come from [`krylov`] in `f32`; singular values and the last rotation are found in their space in
@@ -38,7 +38,7 @@ pub struct SvdParams {
     pub n_factors: usize,
     /// Directions that are searched for each factor, 1 to 20; more is more accurate.
     pub subspace_ratio: f32,
-    /// λ, at least 0: draws weak factors towards 0; 0 is PureSVD.
+    /// λ, at least 0: draws weak factors towards 0; 0 is `PureSVD`.
     pub regularization: f32,
     /// Columns count by `n_cells^(scaling − 1)`, 0 to 2: 1 as they are, less makes popular items less.
     pub popularity_scaling: f32,
@@ -103,7 +103,9 @@ pub fn fit(
     let scales: Vec<f32> = (0..n_items as u32).map(scale).collect();
     let scaled = |mut block: Vec<krylov::Row>| {
         for (row, scale) in block.iter_mut().zip(&scales) {
-            row.iter_mut().for_each(|x| *x *= scale);
+            for x in row.iter_mut() {
+                *x *= scale;
+            }
         }
         block
     };
