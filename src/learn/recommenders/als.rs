@@ -62,9 +62,9 @@ impl Default for AlsParams {
         Self {
             n_factors: 128,
             n_epochs: 10,
-            regularization: 0.006,
+            regularization: 0.01,
             regularization_exponent: 1.0,
-            unobserved_weight: 0.3,
+            unobserved_weight: 0.2,
             confidence_exponent: 1.0,
             block_size: 128,
             init_deviation: 0.1,
