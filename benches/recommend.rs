@@ -12,7 +12,7 @@ mod support;
 use serde_json::{Value, json};
 use shopkeeper::{
     domain::{Clock, ItemChange, SystemClock},
-    record::store::{NothingKnown, Store, sqlite::SqliteStore},
+    record::store::{NothingKnown, Scope, Store, sqlite::SqliteStore},
     simulate::{SimulationParams, simulate},
 };
 use sqlx::{Connection as _, SqliteConnection};
@@ -104,7 +104,7 @@ async fn fill_simulated(dir: &Path) {
         .items
         .iter()
         .map(|(item, fields)| (item.clone(), ItemChange::Replace(Box::new(fields.clone()))));
-    store.change_items(&replaced.collect::<Vec<_>>(), Scope::All, now).await.unwrap();
+    store.change_items(&replaced.collect::<Vec<_>>(), Scope::Any, now).await.unwrap();
     for events in shop.events.chunks(10_000) {
         store.append_events(events, now, &NothingKnown).await.unwrap();
     }

@@ -145,8 +145,6 @@ fn every_parameter_matters() {
         let mut params = small_params();
         params.item_knn.min_similarity = -1.0;
         params.user_knn.min_similarity = -1.0;
-        params.svd.block_size = 2;
-        params.svd.n_steps = 2;
         params.als.n_epochs = 3;
         params.nmf.n_epochs = 3;
         params.bpr.n_epochs = 3;
@@ -204,10 +202,8 @@ fn every_parameter_matters() {
             ModelKind::Svd,
             &[
                 ("n_factors", |p| p.svd.n_factors = 3),
-                ("block_size", |p| p.svd.block_size = 4),
-                ("n_steps", |p| p.svd.n_steps = 4),
                 ("regularization", |p| p.svd.regularization = 5.0),
-                ("seed", |p| p.svd.seed = 8),
+                ("popularity_scaling", |p| p.svd.popularity_scaling = 0.5),
             ],
         ),
         (
@@ -342,9 +338,8 @@ fn parameters_out_of_range_are_refused_by_name() {
             p.item_knn.weighting = Weighting::InverseFrequency { exponent: -0.5 };
         }),
         (ModelKind::Svd, "n_factors", |p| p.svd.n_factors = 0),
-        (ModelKind::Svd, "block_size", |p| p.svd.block_size = 2_000),
-        (ModelKind::Svd, "n_steps", |p| p.svd.n_steps = 101),
-        (ModelKind::Svd, "n_steps", |p| p.svd.n_steps = 1),
+        (ModelKind::Svd, "subspace_ratio", |p| p.svd.subspace_ratio = 0.5),
+        (ModelKind::Svd, "popularity_scaling", |p| p.svd.popularity_scaling = f32::NAN),
         (ModelKind::Svd, "regularization", |p| p.svd.regularization = -1.0),
         (ModelKind::Rp3beta, "alpha", |p| p.rp3beta.alpha = -1.0),
         (ModelKind::Rp3beta, "beta", |p| p.rp3beta.beta = f32::NAN),

@@ -9,6 +9,7 @@
 pub mod csr;
 pub mod dense;
 pub mod kernels;
+pub mod krylov;
 pub mod normal;
 pub mod product;
 pub mod rows;

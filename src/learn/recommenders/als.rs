@@ -2,7 +2,7 @@
 //!
 //! Sources: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, with the
 //! objective of Rendle, Krichene, Zhang, Koren, "Revisiting the performance of iALS on item recommendation
-//! benchmarks", RecSys 2022, equations 2 to 4:
+//! benchmarks", `RecSys` 2022, equations 2 to 4:
 //!
 //! `Σ_{(u,i) ∈ S} c_ui·(x_u·y_i − 1)² + α₀·Σ_u Σ_i (x_u·y_i)² + Σ_u λ_u·|x_u|² + Σ_i λ_i·|y_i|²` with
 //! `λ_u = λ·(Σ_{i ∈ S_u} c_ui + α₀·n_items)^ν` and `λ_i` alike.
@@ -62,9 +62,9 @@ impl Default for AlsParams {
         Self {
             n_factors: 128,
             n_epochs: 10,
-            regularization: 0.006,
+            regularization: 0.01,
             regularization_exponent: 1.0,
-            unobserved_weight: 0.3,
+            unobserved_weight: 0.2,
             confidence_exponent: 1.0,
             block_size: 128,
             init_deviation: 0.1,
@@ -233,7 +233,9 @@ impl<'a> Training<'a> {
 /// `α₀·yᵀy`.
 fn scaled_gram(factors: &[f32], params: &AlsParams) -> Vec<f32> {
     let mut gram = rows::gram(factors, params.n_factors);
-    gram.iter_mut().for_each(|entry| *entry *= params.unobserved_weight);
+    for entry in &mut gram {
+        *entry *= params.unobserved_weight;
+    }
     gram
 }
 

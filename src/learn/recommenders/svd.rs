@@ -1,47 +1,34 @@
-//! Truncated singular value decomposition, `A ≈ U·Σ·Vᵀ`, in a block Krylov space.
+//! Truncated singular value decomposition, `A ≈ U·Σ·Vᵀ`, and what follows from it: `PureSVD`, a low-rank
+//! linear autoencoder, `EigenRec`.
 //!
-//! Sources: Musco and Musco, "Randomized block Krylov methods for stronger and faster approximate singular
-//! value decomposition", NIPS 2015, algorithm 2 (what a few products with random directions span holds
-//! the leading vectors far better than the last product alone); Golub and Underwood, "The block Lanczos
-//! method for computing eigenvalues", 1977 (a basis of it, orthonormal block by block). Departures: the
-//! space is that of `AᵀA`, on the items' side; every block is made orthogonal to all before it, twice; the
-//! sparse products are taken in `f32`, and the vectors found are then made orthonormal, multiplied with
-//! `A` and rotated once more in `f64`, which squares the error that is left. Singular values below about
-//! 1e-6 of the greatest are dropped.
+//! Sources: Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
+//! `RecSys` 2010 (`PureSVD`: `scores = h·V·Vᵀ` for a history `h`); Jin, Li, Gao, Liu, Chen, "Towards a better
+//! understanding of linear models for recommendation", KDD 2021, section 4 (with a ridge λ, each factor counts
+//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "`EigenRec`", KAIS 2019, equation 6 (columns
+//! scaled by a power of their norm). Departure from the last: the number of cells serves for the norm.
 //!
-//! As a recommender it is `PureSVD` (Cremonesi, Koren, Turrin, `RecSys` 2010): a shopper is folded in
-//! (Deerwester et al., JASIS 1990), `scores = h·V·S·Vᵀ` for a history `h`. With `regularization` `λ` the
-//! diagonal `S` is `σ²/(σ² + λ·w̄²)` for weights of mean square `w̄²`, the answer of a linear autoencoder of
-//! low rank with a ridge penalty (Jin, Li, Gao, Liu, Chen, Zhou, "Towards a better understanding of linear
-//! models for recommendation", KDD 2021, theorem 1); 0 leaves `S` at 1.
+//! The vectors come from [`krylov`] in `f32`; singular values and the last rotation are found in their space in
+//! `f64`, by the eigenvalues of `(AV)ᵀ(AV)`, which loses singular values below about 1e-6 of the greatest; those are
+//! dropped. If the Krylov space reaches the lesser side of `a`, the result is exact up to rounding.
 //!
-//! Shapes: `a (n_users, n_items)` sparse, never made dense; a basis `(n_items, block_size · n_steps)` in
-//! `f32`, products `(n_users, block_size)`. Cost: `2·n_steps` sparse products with `block_size` columns,
-//! linear in cells, and `n_items·(block_size·n_steps)²` for the basis. If the basis reaches the lesser side
-//! of `a`, the result is exact up to rounding.
+//! Shapes: `a (n_users, n_items)` sparse, never made dense; `v (n_items, n_factors)`; in between `f32` of
+//! `n_items · n_factors · subspace_ratio`. Cost: linear in cells, times that many directions.
+//!
+//! A shopper is folded in (Deerwester et al., JASIS 1990), exactly: for a row of `a`, without scaling and
+//! ridge, `h·V·Vᵀ` is the same as `u·Σ·Vᵀ`. Weights count as they are; those below 0 count against.
 
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
-use crate::learn::linalg::{dense, dot, kernels::add_scaled, rows::times_vector};
-use multiversion::multiversion;
-use ndarray::{Array2, ArrayView2, Axis, s};
-use rand::{SeedableRng, rngs::ChaCha8Rng};
-use rand_distr::{Distribution, StandardNormal};
+use crate::learn::linalg::{dense, dot, krylov, rows};
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Rows of a sparse product that one task computes, between two looks at `stop`.
-const BLOCK: usize = 256;
-
-/// Rows of the matrix whose images are summed into the last small problem at a time.
-const IMAGE_ROWS: usize = 4_096;
+/// Rows of a product that one task computes, between two looks at `stop`.
+const BLOCK: usize = 512;
 
 /// Least eigenvalue of the squared problem, as part of the greatest, that is told from rounding.
 const EIGENVALUE_MIN: f64 = 1e-12;
-
-/// Least length that is left of a direction, as part of what it was, for it to count as new; `f32` keeps
-/// seven digits, and the first pass may have lost five of them.
-const NEW_MIN: f64 = 1e-5;
 
 /// How the factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,39 +36,40 @@ const NEW_MIN: f64 = 1e-5;
 pub struct SvdParams {
     /// Factors kept, 1 to 2,048; fewer if the matrix has fewer.
     pub n_factors: usize,
-    /// Directions that are multiplied at a time, at most 1,024; 0 is three eighths of the factors.
-    pub block_size: usize,
-    /// Blocks of the space, 1 to 100; their directions must come to `n_factors` at least. More is more
-    /// accurate.
-    pub n_steps: usize,
-    /// `λ`, 0 or more, for weights of size 1 on the mean: how far weak factors are held back.
+    /// Directions that are searched for each factor, 1 to 20; more is more accurate.
+    pub subspace_ratio: f32,
+    /// λ, at least 0: draws weak factors towards 0; 0 is `PureSVD`.
     pub regularization: f32,
+    /// Columns count by `n_cells^(scaling − 1)`, 0 to 2: 1 as they are, less makes popular items less.
+    pub popularity_scaling: f32,
     /// Start of the random numbers.
     pub seed: u64,
 }
 
 impl Default for SvdParams {
     fn default() -> Self {
-        Self { n_factors: 64, block_size: 0, n_steps: 14, regularization: 0.0, seed: 7 }
+        Self {
+            n_factors: 64,
+            subspace_ratio: 6.0,
+            regularization: 0.0,
+            popularity_scaling: 1.0,
+            seed: 7,
+        }
     }
 }
 
 impl SvdParams {
     /// Refuses parameters out of range.
     pub fn check(&self) -> Result<(), FitError> {
-        let (n, block, steps) = (self.n_factors, self.block_size, self.n_steps);
+        let (n, ratio) = (self.n_factors, self.subspace_ratio);
         check((1..=2_048).contains(&n), "n_factors", "between 1 and 2048", n)?;
-        check(block <= 1_024, "block_size", "at most 1024", block)?;
-        check((1..=100).contains(&steps), "n_steps", "between 1 and 100", steps)?;
-        let reaches = n <= self.directions() * steps;
-        check(reaches, "n_steps", "enough for n_factors with this block_size", steps)?;
+        check((1.0..=20.0).contains(&ratio), "subspace_ratio", "between 1 and 20", ratio)?;
         let ridge = self.regularization;
-        check(ridge.is_finite() && 0.0 <= ridge, "regularization", "finite and at least 0", ridge)
-    }
-
-    /// Directions that are multiplied at a time.
-    fn directions(&self) -> usize {
-        if self.block_size == 0 { (3 * self.n_factors).div_ceil(8) } else { self.block_size }
+        let fits = ridge.is_finite() && 0.0 <= ridge;
+        check(fits, "regularization", "finite and at least 0", ridge)?;
+        let scaling = self.popularity_scaling;
+        let fits = (0.0..=2.0).contains(&scaling);
+        check(fits, "popularity_scaling", "between 0 and 2", scaling)
     }
 }
 
@@ -89,9 +77,11 @@ impl SvdParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Svd {
     n_items: usize,
-    /// `v·S^½ (n_items, n_factors)`, row by row.
+    /// `v (n_items, n_factors)`, row by row.
     item_factors: Vec<f32>,
     singular_values: Vec<f64>,
+    /// `σ²/(σ² + λ)` of every factor.
+    factor_weights: Vec<f32>,
 }
 
 /// Finds the leading factors, in parallel on the pool it is called in.
@@ -105,161 +95,53 @@ pub fn fit(
         return Err(FitError::NoData { model: "svd" });
     }
     let not_finite = FitError::NotFinite { model: "svd" };
-    // Weights of any size are squared twice on the way; on a scale of their own that stays within an f32.
-    let scale = mean_square(matrix).sqrt();
-    if !(scale.is_finite() && scale > 0.0) {
-        return Err(not_finite);
-    }
-    let found = krylov_space(matrix, scale, params, stop)?.ok_or(not_finite.clone())?;
-    let directions = dense::orthonormal_basis(found.view());
-    let gram = image_gram(matrix, scale, directions.view(), stop)?;
-    let (eigenvalues, rotation) = dense::symmetric_eigen(gram.view()).ok_or(not_finite.clone())?;
-    let least = eigenvalues[0] * EIGENVALUE_MIN;
-    let n_factors = eigenvalues.iter().take(params.n_factors).filter(|&&x| x > least).count();
-    let mut factors = dense::product(directions.view(), rotation.view());
-    factors.columns_mut().into_iter().for_each(fix_sign);
-    let ridge = f64::from(params.regularization);
-    let shrinkage: Vec<f64> =
-        eigenvalues[..n_factors].iter().map(|&square| (square / (square + ridge)).sqrt()).collect();
-    let shrunk = factors.rows().into_iter().flat_map(|row| {
-        row.into_iter().zip(&shrinkage).map(|(&x, s)| (x * s) as f32).collect::<Vec<_>>()
-    });
-    let fitted = Svd {
-        n_items: matrix.n_items(),
-        item_factors: shrunk.collect(),
-        singular_values: eigenvalues[..n_factors].iter().map(|x| x.sqrt() * scale).collect(),
+    let (n_users, n_items) = (matrix.n_users(), matrix.n_items());
+    let scale = |item: u32| {
+        let n_cells = matrix.column(ItemIdx(item)).0.len().max(1) as f32;
+        n_cells.powf(params.popularity_scaling - 1.0)
     };
-    let finite = n_factors > 0 && fitted.item_factors.iter().all(|x| x.is_finite());
-    if finite { Ok(fitted) } else { Err(not_finite) }
-}
-
-/// Mean square of the stored weights.
-fn mean_square(matrix: &InteractionMatrix) -> f64 {
-    let users = (0..matrix.n_users() as u32).map(UserIdx);
-    let squares = users.map(|user| {
-        matrix.row(user).1.iter().map(|&weight| f64::from(weight).powi(2)).sum::<f64>()
-    });
-    squares.sum::<f64>() / matrix.n_interactions() as f64
-}
-
-/// The best directions `(n_items, ≤ n_factors + block_size)` of the Krylov space of `aᵀa/scale²`; none if
-/// they do not stay finite.
-fn krylov_space(
-    a: &InteractionMatrix,
-    scale: f64,
-    params: &SvdParams,
-    stop: Stop<'_>,
-) -> Result<Option<Array2<f64>>, FitError> {
-    let (n_items, side) = (a.n_items(), a.n_users().min(a.n_items()));
-    let width = params.directions().min(side);
-    let mut rng = ChaCha8Rng::seed_from_u64(params.seed);
-    let start: Vec<f32> = (0..n_items * width).map(|_| StandardNormal.sample(&mut rng)).collect();
-    let mut basis = Array2::<f64>::zeros((n_items, 0));
-    let mut projected = Array2::<f64>::zeros((0, 0));
-    let mut block = squared_times(a, scale, &start, width, stop)?;
-    for step in 0..params.n_steps {
-        let candidates = to_f64(&block, width);
-        let room = side - basis.ncols();
-        let fresh = orthogonal_part(&basis, candidates, room);
-        if fresh.ncols() == 0 {
-            break;
+    let scales: Vec<f32> = (0..n_items as u32).map(scale).collect();
+    let scaled = |mut block: Vec<krylov::Row>| {
+        for (row, scale) in block.iter_mut().zip(&scales) {
+            for x in row.iter_mut() {
+                *x *= scale;
+            }
         }
-        let next: Vec<f32> = fresh.iter().map(|&x| x as f32).collect();
-        block = squared_times(a, scale, &next, fresh.ncols(), stop)?;
-        let images = to_f64(&block, fresh.ncols());
-        let joined = ndarray::concatenate(Axis(1), &[basis.view(), fresh.view()]);
-        let joined = joined.expect("both have a row for each item");
-        basis = joined.as_standard_layout().into_owned();
-        // The new columns of basisᵀ·(aᵀa)·basis; it is symmetric.
-        let columns = dense::transposed_product(basis.view(), images.view());
-        let n_before = projected.ncols();
-        let mut grown = Array2::zeros((basis.ncols(), basis.ncols()));
-        grown.slice_mut(s![..n_before, ..n_before]).assign(&projected);
-        grown.slice_mut(s![.., n_before..]).assign(&columns);
-        grown.slice_mut(s![n_before.., ..]).assign(&columns.t());
-        projected = grown;
-        debug_assert!(step < params.n_steps);
-        if basis.ncols() >= side {
-            break;
-        }
-    }
-    if basis.ncols() == 0 {
-        return Ok(None);
-    }
-    let Some((_, rotation)) = dense::symmetric_eigen(projected.view()) else { return Ok(None) };
-    let n_kept = (params.n_factors + width).min(rotation.ncols());
-    let leading = rotation.slice(s![.., ..n_kept]).as_standard_layout().into_owned();
-    Ok(Some(dense::product(basis.view(), leading.view())))
-}
-
-/// Orthonormal directions of what `candidates` add to `basis`, at most `room`.
-///
-/// Each pass takes off what lies in the basis; after two, nothing does but rounding (Giraud, Langou,
-/// Rozložník, "The loss of orthogonality in the Gram-Schmidt process", 2005).
-fn orthogonal_part(basis: &Array2<f64>, mut candidates: Array2<f64>, room: usize) -> Array2<f64> {
-    let lengths = |a: &Array2<f64>| -> Vec<f64> {
-        a.columns().into_iter().map(|column| column.dot(&column).sqrt()).collect()
+        block
     };
-    let before = lengths(&candidates);
-    for _ in 0..2 {
-        if basis.ncols() > 0 {
-            let inside = dense::transposed_product(basis.view(), candidates.view());
-            candidates -= &dense::product(basis.view(), inside.view());
-        }
-    }
-    let after = lengths(&candidates);
-    let is_new = |at: &usize| after[*at].is_finite() && after[*at] > before[*at] * NEW_MIN;
-    let new: Vec<usize> = (0..candidates.ncols()).filter(is_new).take(room).collect();
-    if new.is_empty() {
-        return Array2::zeros((candidates.nrows(), 0));
-    }
-    let fresh = candidates.select(Axis(1), &new);
-    dense::orthonormal_basis(fresh.as_standard_layout().view())
-}
-
-fn to_f64(block: &[f32], width: usize) -> Array2<f64> {
-    let values = block.iter().map(|&x| f64::from(x)).collect();
-    Array2::from_shape_vec((block.len() / width, width), values).expect("the block is whole rows")
-}
-
-/// `basisᵀ·aᵀ·a·basis / scale²`, in `f64`, by blocks of users added up in their order.
-fn image_gram(
-    a: &InteractionMatrix,
-    scale: f64,
-    basis: ArrayView2<'_, f64>,
-    stop: Stop<'_>,
-) -> Result<Array2<f64>, FitError> {
-    let width = basis.ncols();
-    let rows = basis.as_slice().expect("the basis lies row by row in memory");
-    let part_of = |first: usize| {
+    let apply = |block: &[krylov::Row]| {
         if stop() {
             return Err(FitError::Stopped);
         }
-        let n_rows = IMAGE_ROWS.min(a.n_users() - first);
-        let mut images = Array2::<f64>::zeros((n_rows, width));
-        for (user, mut image) in (first as u32..).map(UserIdx).zip(images.rows_mut()) {
-            let image = image.as_slice_mut().expect("a row lies in one piece");
-            for (item, weight) in a.row_cells(user) {
-                let weight = f64::from(weight) / scale;
-                let from = item as usize * width;
-                image.iter_mut().zip(&rows[from..from + width]).for_each(|(x, y)| *x += weight * y);
-            }
-        }
-        let mut gram = Array2::zeros((width, width));
-        dense::add_gram(images.view(), &mut gram);
-        Ok(gram)
+        let block = scaled(block.to_vec());
+        let images = krylov::sparse_product(n_users, |user| matrix.row(UserIdx(user)), &block);
+        let column = |item| matrix.column(ItemIdx(item));
+        Ok(scaled(krylov::sparse_product(n_items, column, &images)))
     };
-    let firsts: Vec<usize> = (0..a.n_users()).step_by(IMAGE_ROWS).collect();
-    let mut sum = Array2::zeros((width, width));
-    // Two at a time in memory would do; as many as there are threads are.
-    for firsts in firsts.chunks(rayon::current_num_threads().max(1)) {
-        let parts: Result<Vec<Array2<f64>>, FitError> =
-            firsts.par_iter().map(|&first| part_of(first)).collect();
-        for part in parts? {
-            sum += &part;
-        }
-    }
-    Ok(sum)
+    let n_directions = (params.n_factors as f32 * params.subspace_ratio).ceil() as usize;
+    let n_factors = params.n_factors.min(n_users);
+    let found = krylov::leading_eigenvectors(n_items, n_factors, n_directions, params.seed, apply)?;
+    let directions = found.ok_or(not_finite.clone())?;
+    let gram = gram_of_images(matrix, &scales, directions.view(), stop)?;
+    let (eigenvalues, rotation) = dense::symmetric_eigen(gram.view()).ok_or(not_finite.clone())?;
+    let least = eigenvalues[0] * EIGENVALUE_MIN;
+    let n_factors = eigenvalues.iter().filter(|&&x| x > least).count();
+    let mut factors = dense::product(directions.view(), rotation.view());
+    factors.columns_mut().into_iter().for_each(fix_sign);
+    let ridge = f64::from(params.regularization);
+    let kept = &eigenvalues[..n_factors];
+    let fitted = Svd {
+        n_items,
+        item_factors: factors
+            .rows()
+            .into_iter()
+            .flat_map(|row| row.into_iter().take(n_factors).map(|&x| x as f32).collect::<Vec<_>>())
+            .collect(),
+        singular_values: kept.iter().map(|x| x.sqrt()).collect(),
+        factor_weights: kept.iter().map(|x| (x / (x + ridge)) as f32).collect(),
+    };
+    let finite = n_factors > 0 && fitted.item_factors.iter().all(|x| x.is_finite());
+    if finite { Ok(fitted) } else { Err(not_finite) }
 }
 
 /// Makes the entry farthest from 0 positive (ties: the first), so that a factor has one sign only.
@@ -270,55 +152,57 @@ fn fix_sign(mut factor: ndarray::ArrayViewMut1<'_, f64>) {
     }
 }
 
-/// `aᵀ·a·x / scale²`, shape `(n_items, width)`.
-fn squared_times(
+/// `(a·s·v)ᵀ(a·s·v)` for column scales `s`, in `f64`, in blocks of users that are added up in their order.
+fn gram_of_images(
     a: &InteractionMatrix,
-    scale: f64,
-    x: &[f32],
-    width: usize,
+    scales: &[f32],
+    v: ArrayView2<'_, f64>,
     stop: Stop<'_>,
-) -> Result<Vec<f32>, FitError> {
-    let factor = (1.0 / scale) as f32;
-    let images =
-        sparse_product(a.n_users(), |user| a.row(UserIdx(user)), factor, (x, width), stop)?;
-    let back = |item| a.column(ItemIdx(item));
-    sparse_product(a.n_items(), back, factor, (&images, width), stop)
+) -> Result<Array2<f64>, FitError> {
+    let width = v.ncols();
+    let v = v.as_slice().expect("the factors lie row by row in memory");
+    // A part is summed by one task; their number is bounded, for each holds a square of factors.
+    let part = a.n_users().div_ceil(64).max(BLOCK);
+    let part_of = |first: usize| {
+        let mut gram = Array2::zeros((width, width));
+        let last = (first + part).min(a.n_users());
+        for first in (first..last).step_by(BLOCK) {
+            if stop() {
+                return Err(FitError::Stopped);
+            }
+            let n = BLOCK.min(last - first);
+            let mut images = Array2::zeros((n, width));
+            for (user, mut sums) in (first as u32..).zip(images.rows_mut()) {
+                let sums = sums.as_slice_mut().expect("rows of a new array lie in memory");
+                add_image(a.row(UserIdx(user)), scales, v, sums);
+            }
+            dense::add_gram(images.view(), &mut gram);
+        }
+        Ok(gram)
+    };
+    let firsts: Vec<usize> = (0..a.n_users()).step_by(part).collect();
+    let parts: Result<Vec<_>, FitError> = firsts.into_par_iter().map(part_of).collect();
+    let mut gram = Array2::zeros((width, width));
+    parts?.iter().for_each(|part| gram += part);
+    Ok(gram)
 }
 
-/// Rows of `factor · sparse · x`; each is summed in its own order, so that threads do not change the
-/// result.
-fn sparse_product<'m>(
-    n_rows: usize,
-    row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]) + Sync,
-    factor: f32,
-    (x, width): (&[f32], usize),
-    stop: Stop<'_>,
-) -> Result<Vec<f32>, FitError> {
-    let mut product = vec![0.0; n_rows * width];
-    product.par_chunks_mut(BLOCK * width).enumerate().try_for_each(|(block, rows)| {
-        if stop() {
-            return Err(FitError::Stopped);
-        }
-        for (row, sums) in (block * BLOCK..).zip(rows.chunks_exact_mut(width)) {
-            add_rows(row_of(row as u32), factor, x, sums);
-        }
-        Ok(())
-    })?;
-    Ok(product)
-}
-
-/// Adds to `sums` the rows of `x` that a sparse row names, weighed by its values and `factor`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
-fn add_rows((columns, values): (&[u32], &[f32]), factor: f32, x: &[f32], sums: &mut [f32]) {
+/// Adds the image of one row to `sums (width)`.
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma",
+    "x86_64+avx2+fma"
+))]
+fn add_image(row: (&[u32], &[f32]), scales: &[f32], v: &[f64], sums: &mut [f64]) {
     let width = sums.len();
-    for (&column, &value) in columns.iter().zip(values) {
-        let start = column as usize * width;
-        add_scaled(sums, value * factor, &x[start..start + width]);
+    for (&item, &value) in row.0.iter().zip(row.1) {
+        let value = f64::from(value) * f64::from(scales[item as usize]);
+        let factors = &v[item as usize * width..][..width];
+        sums.iter_mut().zip(factors).for_each(|(sum, v)| *sum += value * v);
     }
 }
 
 impl Svd {
-    /// The singular values, falling.
+    /// The singular values, falling; of the scaled matrix, if columns are scaled.
     pub fn singular_values(&self) -> &[f64] {
         &self.singular_values
     }
@@ -329,7 +213,7 @@ impl Svd {
         self.item_factors.get(at * n..(at + 1) * n)
     }
 
-    /// `h·v·S^½`: where a history lies among the factors; `None` if it has no item that has factors.
+    /// `h·v` with every factor weighted: where a history lies; `None` if it has no item that has factors.
     fn fold_in(&self, history: &[(u32, f32)]) -> Option<Vec<f32>> {
         let mut folded = vec![0.0; self.singular_values.len()];
         for &(j, weight) in history {
@@ -338,6 +222,7 @@ impl Svd {
                 *sum += weight * factor;
             }
         }
+        folded.iter_mut().zip(&self.factor_weights).for_each(|(x, weight)| *x *= weight);
         folded.iter().any(|&x| x != 0.0).then_some(folded)
     }
 }
@@ -350,7 +235,7 @@ impl Recommender for Svd {
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.n_items);
         let Some(folded) = self.fold_in(query.history) else { return false };
-        times_vector(&self.item_factors, &folded, scores);
+        rows::times_vector(&self.item_factors, &folded, scores);
         true
     }
 
@@ -361,14 +246,16 @@ impl Recommender for Svd {
 
     fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
         let Some(of_item) = self.item_factors(item) else { return Vec::new() };
+        let of_item: Vec<f32> =
+            of_item.iter().zip(&self.factor_weights).map(|(x, weight)| weight * x).collect();
         let part = |&(j, weight): &(u32, f32)| {
-            self.item_factors(ItemIdx(j)).map_or(0.0, |factors| weight * dot(factors, of_item))
+            self.item_factors(ItemIdx(j)).map_or(0.0, |factors| weight * dot(factors, &of_item))
         };
         query.history.iter().map(part).collect()
     }
 
     fn n_bytes(&self) -> usize {
-        4 * self.item_factors.len() + 8 * self.singular_values.len()
+        4 * (self.item_factors.len() + self.factor_weights.len()) + 8 * self.singular_values.len()
     }
 }
 
@@ -415,5 +302,19 @@ mod tests {
         for ((_, expected), score) in history.iter().zip(scores) {
             assert!((score - expected).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn a_ridge_and_scaling_are_those_of_the_definition() {
+        let params =
+            SvdParams { regularization: 10.0, popularity_scaling: 0.5, ..SvdParams::default() };
+        let model = fit(&reference(), &params, NEVER_STOP).unwrap();
+        let plain = fit(&reference(), &SvdParams::default(), NEVER_STOP).unwrap();
+        for (value, plain) in model.singular_values().iter().zip(plain.singular_values()) {
+            assert!((value - plain / 2.0).abs() < 1e-6, "every column has 4 cells: 4^-½ = ½");
+        }
+        let expected = |s: &f64| (s * s / (s * s + 10.0)) as f32;
+        let weights: Vec<f32> = model.singular_values().iter().map(expected).collect();
+        assert_eq!(model.factor_weights, weights);
     }
 }

@@ -164,7 +164,8 @@ const RP3BETA: &[Dimension] = &[
 
 const SVD: &[Dimension] = &[
     count!(svd.n_factors, Walk::Log(8.0, 256.0)),
-    number!(svd.regularization: f32, Walk::Log(0.1, 10_000.0)),
+    number!(svd.regularization: f32, Walk::Log(1.0, 10_000.0)),
+    number!(svd.popularity_scaling: f32, Walk::Linear(0.4, 1.2)),
 ];
 
 const ALS: &[Dimension] = &[

@@ -72,7 +72,7 @@ fn the_same_seed_gives_the_same_numbers_at_any_thread_count_and_seeds_are_averag
     let data = folder.file("events.csv", events());
     let results = |more: &[&str]| {
         let arguments = ["top-n", "--data", &data, "--model", "svd", "--holdout-share", "0.3"];
-        let few = ["--set", "svd.n_factors=3", "--set", "svd.n_steps=3"];
+        let few = ["--set", "svd.n_factors=3", "--set", "svd.subspace_ratio=1"];
         let report = run(&[&arguments[..], &few[..], more].concat()).unwrap();
         report.results.iter().map(|result| result.metrics.clone()).collect::<Vec<_>>()
     };
