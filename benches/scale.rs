@@ -25,7 +25,12 @@ const N_ITEMS: usize = 100_000;
 const N_IN_CLUSTER: usize = 500;
 /// Mean length of a history; some are very long.
 const MEAN_LENGTH: usize = 100;
-const MODELS: [ModelKind; 3] = [ModelKind::ItemKnn, ModelKind::Als, ModelKind::Svd];
+const MODELS: [(ModelKind, &str); 3] = [
+    (ModelKind::ItemKnn, "item_knn"),
+    (ModelKind::Als, "als, 64 factors, 3 epochs"),
+    (ModelKind::Svd, "svd, 64 factors"),
+];
+const N_EPOCHS: usize = 3;
 /// Set for the process that measures one size.
 const CHILD: &str = "SHOPKEEPER_BENCH_SCALE";
 /// Memory that the largest size may take.
@@ -104,10 +109,10 @@ fn measure(size: usize) {
         bytes
     });
     let matrix = built.unwrap();
-    for kind in MODELS {
-        stage(kind.name(), &mut || {
-            fit(kind, &matrix, &ModelParams::default(), NEVER_STOP).unwrap().n_bytes()
-        });
+    let mut params = ModelParams::default();
+    (params.als.n_factors, params.als.n_epochs) = (64, N_EPOCHS);
+    for (kind, what) in MODELS {
+        stage(what, &mut || fit(kind, &matrix, &params, NEVER_STOP).unwrap().n_bytes());
     }
 }
 

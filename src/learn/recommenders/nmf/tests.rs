@@ -130,13 +130,15 @@ fn a_planted_product_is_found() {
 #[test]
 fn folding_in_gives_a_training_user_their_scores() {
     let matrix = matrix(2);
-    for kind in of_every_kind() {
+    // A multiplicative step cannot bring a factor back from 0, where an earlier epoch may have left it.
+    let exact = |kind: &NmfParams| kind.solver == Solver::CoordinateDescent;
+    for kind in of_every_kind().into_iter().filter(exact) {
         let params = NmfParams { regularization: 0.5, n_sweeps: 10, tolerance: 0.0, ..kind };
         let mut training = Training::new(&matrix, &params, NEVER_STOP).unwrap();
         for _ in 0..20 {
             training.run_epoch(NEVER_STOP).unwrap();
         }
-        for _ in 0..200 {
+        for _ in 0..20 {
             training.improve_users(NEVER_STOP).unwrap();
         }
         let users = training.user_factors.clone();
@@ -148,8 +150,7 @@ fn folding_in_gives_a_training_user_their_scores() {
             for (item, score) in (0..).map(ItemIdx).zip(scores) {
                 let h = model.item_factors(item).unwrap();
                 let of_training = inner(&x[..10], h) as f32;
-                // Multiplicative steps come slowly to where a factor is 0, and slowest for the divergence.
-                let is_close = (of_training - score).abs() < 0.12 * score.abs().max(1.0);
+                let is_close = (of_training - score).abs() < 0.01 * score.abs().max(1.0);
                 assert!(is_close, "{of_training}, {score}: {params:?}");
             }
         }
