@@ -111,6 +111,7 @@ fn training_buckets() -> Histogram {
 }
 
 impl Default for Metrics {
+    #[expect(clippy::too_many_lines, reason = "one line after the other, each metric once")]
     fn default() -> Self {
         let mut registry = Registry::with_prefix("shopkeeper");
         let r = &mut registry;

@@ -28,6 +28,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for the time of a command")]
 enum Command {
     /// Serve HTTP (the default).
     Serve,
@@ -61,6 +62,7 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for the time of a command")]
 enum Evaluated {
     /// The stored events, by time: models, the blend that would be served, and what each event is worth.
     Shop(evaluate::shop::ShopArguments),

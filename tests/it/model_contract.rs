@@ -140,6 +140,7 @@ type Change = (&'static str, fn(&mut ModelParams));
 type Refusal = (ModelKind, &'static str, fn(&mut ModelParams));
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of every parameter of every model")]
 fn every_parameter_matters() {
     let base = || {
         let mut params = small_params();

@@ -355,7 +355,7 @@ async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
 }
 
 async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
-    store.change_items(&[(item("mug"), priced(1_000))], Scope::Any, T0).await.unwrap().items;
+    store.change_items(&[(item("mug"), priced(1_000))], Scope::Any, T0).await.unwrap();
     let move_to = |price, reason| {
         [
             NewPrice { item: item("mug"), price: Cents(price), reason },
@@ -393,7 +393,7 @@ fn entry(of: &str, price: i64, from: i64, to: Option<i64>) -> PriceEntry {
 
 async fn past_prices_are_written_once(store: Arc<dyn Store>) {
     append(&*store, &[view("u", "a", None)]).await;
-    store.change_items(&[(item("b"), priced(50))], Scope::Any, T0).await.unwrap().items;
+    store.change_items(&[(item("b"), priced(50))], Scope::Any, T0).await.unwrap();
     let entries = [
         entry("a", 10, 0, Some(5)),
         entry("a", 12, 5, None),
@@ -406,7 +406,7 @@ async fn past_prices_are_written_once(store: Arc<dyn Store>) {
     assert_eq!((a.fields.price, a.price_in_force), (Some(Cents(12)), Some(Cents(12))));
     assert_eq!(store.item(&item("c")).await.unwrap().unwrap().price_in_force, Some(Cents(3)));
     assert_eq!(history(&*store, "b").await.len(), 1);
-    store.change_items(&[(item("a"), priced(15))], Scope::Any, T0.plus_ms(9)).await.unwrap().items;
+    store.change_items(&[(item("a"), priced(15))], Scope::Any, T0.plus_ms(9)).await.unwrap();
     let prices: Vec<i64> = history(&*store, "a").await.iter().map(|entry| entry.0).collect();
     assert_eq!(prices, [10, 12, 15]);
     let followed = store.items_after(0, 10).await.unwrap();
@@ -509,8 +509,7 @@ async fn totals_count_everything(store: Arc<dyn Store>) {
     store
         .change_items(&[(item("a"), priced(5)), (item("b"), ItemChange::Remove)], Scope::Any, T0)
         .await
-        .unwrap()
-        .items;
+        .unwrap();
     let totals = store.totals().await.unwrap();
     assert_eq!(totals.events, [(EventKind::View, 2), (EventKind::Purchase, 1)]);
     assert_eq!((totals.items, totals.users, totals.prices), (1, 2, 1));

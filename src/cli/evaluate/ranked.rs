@@ -58,7 +58,7 @@ pub(super) fn measure_ranked(
     let mut blend = None;
     if lists.search {
         let base = parameters.of_run("", 0)?;
-        let found = search::search(&task.matrix, &kinds, base, (lists, longest), progress)?;
+        let found = search::search(&task.matrix, &kinds, &base, (lists, longest), progress)?;
         parameters = Parameters::new(&found.params, &[], &names)?;
         protocol["search"] = search::describe(&found, longest);
         blend = Some(found.blend);

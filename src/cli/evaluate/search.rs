@@ -23,11 +23,12 @@ const SEED: u64 = 0;
 pub(super) fn search(
     matrix: &InteractionMatrix,
     kinds: &[ModelKind],
-    base: ModelParams,
+    base: &ModelParams,
     (lists, k): (&ListArguments, usize),
     progress: bool,
 ) -> anyhow::Result<Found> {
-    let search = ListSearch { matrix, kinds: kinds.to_vec(), base, k, share: SHARE, seed: SEED };
+    let search =
+        ListSearch { matrix, kinds: kinds.to_vec(), base: *base, k, share: SHARE, seed: SEED };
     let limits = Limits {
         trials_max: lists.trials as usize,
         seconds_max: lists.search_seconds,

@@ -48,7 +48,7 @@ pub(crate) async fn shop(
     let (log, watermark) = read(&*store, &config, &params).await.context("cannot read events")?;
     anyhow::ensure!(!log.acts().is_empty(), "there are no events about items to measure on");
     let pool = app::training_pool(&config)?;
-    let limits = arguments.search.then(|| Limits {
+    let limits = arguments.search.then_some(Limits {
         trials_max: config.search.trials_max,
         seconds_max: config.search.budget_seconds,
         call_seconds_max: config.search.budget_seconds,

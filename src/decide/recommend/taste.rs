@@ -92,7 +92,9 @@ pub fn taste(
         same
     });
     history.retain(|cell| cell.1 != 0.0);
-    history.iter_mut().for_each(|cell| cell.1 = weighting.joined(cell.1));
+    for cell in &mut history {
+        cell.1 = weighting.joined(cell.1);
+    }
     purchases.sort_unstable();
     purchases.dedup_by(|next, kept| {
         let same = next.0 == kept.0;

@@ -109,7 +109,9 @@ impl EventLog {
         for act in &self.acts {
             surplus_of[act.user.0 as usize] += 1;
         }
-        surplus_of.iter_mut().for_each(|n| *n = n.saturating_sub(max_per_shopper));
+        for n in &mut surplus_of {
+            *n = n.saturating_sub(max_per_shopper);
+        }
         self.acts.retain(|act| {
             let surplus = &mut surplus_of[act.user.0 as usize];
             let stays = *surplus == 0;

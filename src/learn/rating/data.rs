@@ -21,7 +21,7 @@ pub struct Rating {
 pub struct Ratings {
     n_users: usize,
     n_items: usize,
-    ratings: Vec<Rating>,
+    all: Vec<Rating>,
     user_starts: Vec<usize>,
     by_user: Vec<u32>,
     item_starts: Vec<usize>,
@@ -64,7 +64,17 @@ impl Ratings {
         let sum: f64 = ratings.iter().map(|rating| f64::from(rating.value)).sum();
         let scale = if ratings.is_empty() { (0.0, 0.0) } else { (low, high) };
         let mean = sum / ratings.len().max(1) as f64;
-        Self { n_users, n_items, ratings, user_starts, by_user, item_starts, by_item, scale, mean }
+        Self {
+            n_users,
+            n_items,
+            all: ratings,
+            user_starts,
+            by_user,
+            item_starts,
+            by_item,
+            scale,
+            mean,
+        }
     }
 
     /// The same ratings on a scale that is known to be wider than what occurs; bounds that are not
@@ -92,19 +102,19 @@ impl Ratings {
 
     /// All ratings, in the order given.
     pub fn all(&self) -> &[Rating] {
-        &self.ratings
+        &self.all
     }
 
     /// A user's ratings, in the order given.
     pub fn of_user(&self, user: UserIdx) -> impl ExactSizeIterator<Item = &Rating> + Clone + '_ {
         let range = self.user_starts[user.0 as usize]..self.user_starts[user.0 as usize + 1];
-        self.by_user[range].iter().map(|&at| &self.ratings[at as usize])
+        self.by_user[range].iter().map(|&at| &self.all[at as usize])
     }
 
     /// An item's ratings, in the order given.
     pub fn of_item(&self, item: ItemIdx) -> impl ExactSizeIterator<Item = &Rating> + Clone + '_ {
         let range = self.item_starts[item.0 as usize]..self.item_starts[item.0 as usize + 1];
-        self.by_item[range].iter().map(|&at| &self.ratings[at as usize])
+        self.by_item[range].iter().map(|&at| &self.all[at as usize])
     }
 
     /// The least and the greatest value; predictions are cut to it. `(0, 0)` if there are no ratings.

@@ -1,6 +1,9 @@
 //! The rating models by name: one list, from which everything that must know all of them follows.
 
-use super::{RatingPredictor, Ratings};
+use super::{
+    BaselineParams, BayesianParams, CoClusteringParams, FunkSvdParams, RatingNmfParams,
+    RatingPredictor, Ratings, SlopeOneParams, SvdPpParams,
+};
 use crate::learn::{
     dataset::{ItemIdx, UserIdx},
     rating::knn::Centering,
@@ -98,17 +101,17 @@ impl Default for RatingModelParams {
     fn default() -> Self {
         let knn = |centering| super::knn::KnnParams { centering, ..Default::default() };
         Self {
-            baseline: Default::default(),
+            baseline: BaselineParams::default(),
             knn_basic: knn(Centering::Basic),
             knn_with_means: knn(Centering::Means),
             knn_with_z_score: knn(Centering::ZScore),
             knn_baseline: knn(Centering::Baseline),
-            slope_one: Default::default(),
-            co_clustering: Default::default(),
-            nmf: Default::default(),
-            svd: Default::default(),
-            svdpp: Default::default(),
-            bayesian: Default::default(),
+            slope_one: SlopeOneParams::default(),
+            co_clustering: CoClusteringParams::default(),
+            nmf: RatingNmfParams::default(),
+            svd: FunkSvdParams::default(),
+            svdpp: SvdPpParams::default(),
+            bayesian: BayesianParams::default(),
         }
     }
 }
@@ -198,7 +201,6 @@ mod tests {
                 let model = match fit(kind, &data, &small(), NEVER_STOP) {
                     Ok(model) => model,
                     Err(FitError::NoData { .. } | FitError::NotFinite { .. }) => continue,
-                    Err(FitError::Parameter { parameter: "ratings", .. }) => continue,
                     Err(error) => panic!("{} on {name}: {error}", kind.name()),
                 };
                 let (low, high) = data.scale();

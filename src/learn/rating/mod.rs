@@ -21,8 +21,13 @@ pub mod svd;
 pub mod svdpp;
 
 pub use baseline::{Baseline, BaselineParams};
+pub use bayesian::{BayesianFactorization, BayesianParams};
+pub use co_clustering::{CoClustering, CoClusteringParams};
 pub use data::Ratings;
+pub use kind::{FittedRatingModel, RatingModelKind, RatingModelParams};
+pub use knn::{Knn, KnnParams};
 pub use nmf::{RatingNmf, RatingNmfParams};
+pub use slope_one::{SlopeOne, SlopeOneParams};
 pub use svd::{FunkSvd, FunkSvdParams};
 pub use svdpp::{SvdPp, SvdPpParams};
 

@@ -292,7 +292,9 @@ impl<'a> Training<'a> {
                 samples[of_items].extend((0..n).map(|_| sample));
             }
         }
-        samples.iter_mut().for_each(|samples| draws.shuffle(samples));
+        for samples in &mut samples {
+            draws.shuffle(samples);
+        }
         samples
     }
 
@@ -301,7 +303,7 @@ impl<'a> Training<'a> {
         let n_rivals = N_RIVALS * self.params.n_candidates;
         let rivals =
             Draws::new(self.params.seed, u64::MAX).evenly(n_rivals, self.matrix.n_items() as u32);
-        finite.then(|| Bpr {
+        finite.then_some(Bpr {
             params: *self.params,
             item_factors: self.item_factors,
             item_biases: self.item_biases,

@@ -94,7 +94,9 @@ impl LogisticProblem {
                     x.copy_from_slice(&to);
                     break;
                 }
-                step.iter_mut().for_each(|step| *step *= 0.5);
+                for step in &mut step {
+                    *step *= 0.5;
+                }
             }
             if fell <= FALL_MIN * objective {
                 break;

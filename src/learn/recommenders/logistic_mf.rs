@@ -288,7 +288,7 @@ impl<'a> Training<'a> {
         let n_items = item_biases.len();
         let sample = Draws::new(self.params.seed, u64::MAX)
             .evenly(n_items.min(N_FOLD_IN_MAX), n_items as u32);
-        finite.then(|| LogisticMf { params: *self.params, item_factors, item_biases, sample })
+        finite.then_some(LogisticMf { params: *self.params, item_factors, item_biases, sample })
     }
 }
 

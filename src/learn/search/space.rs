@@ -86,7 +86,7 @@ macro_rules! number {
         Dimension {
             name: stringify!($field),
             walk: $walk,
-            get: |params| params.$model.$field as f64,
+            get: |params| f64::from(params.$model.$field),
             set: |params, value| params.$model.$field = value as $type,
         }
     };

@@ -48,10 +48,12 @@ impl Folder {
     fn checkerboard(&self) -> (String, String) {
         let items = |user: u32| {
             let others = (0..20).filter(move |&item| item != user && item % 2 == user % 2);
-            others.map(|item| format!(" i{item}")).collect::<String>()
+            others.map(|item| format!(" i{item}")).collect::<Vec<_>>().concat()
         };
-        let train: String = (0..20).map(|user| format!("u{user}{}\n", items(user))).collect();
-        let test: String = (0..20).map(|user| format!("u{user} i{user}\n")).collect();
+        let line = |user| format!("u{user}{}\n", items(user));
+        let train = (0..20).map(line).collect::<Vec<_>>().concat();
+        let line = |user: u32| format!("u{user} i{user}\n");
+        let test = (0..20).map(line).collect::<Vec<_>>().concat();
         let train = zstd::encode_all(train.as_bytes(), 1).unwrap();
         (self.file("train.zst", train), self.file("test", test))
     }

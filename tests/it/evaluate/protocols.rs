@@ -146,7 +146,8 @@ fn the_next_item_of_a_sequence_is_asked_for_with_everything_before_it() {
     // Two kinds of users, each with nine items of their own, taken in turn.
     let line = |user: u32| {
         let item = |at: u32| 9 * (user % 2) + (user / 2 + at) % 9;
-        let items = (0..6).map(|at| format!(" {}", item(at))).collect::<String>();
+        let items: Vec<String> = (0..6).map(|at| format!(" {}", item(at))).collect();
+        let items = items.concat();
         format!("u{user}{items}\n")
     };
     let data = folder.file("sequences", (0..18).map(line).collect::<String>());

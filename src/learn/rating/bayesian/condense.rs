@@ -163,6 +163,7 @@ mod tests {
 
     /// The log likelihood of one row's prior mean for one factor and a bias, by the joint normal
     /// distribution of its two ratings: `t ~ N(X·m, X·Λ⁻¹·Xᵀ + W⁻¹)`.
+    #[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
     fn log_likelihood(
         mean: [f64; 2],
         x: [[f64; 2]; 2],

@@ -59,7 +59,7 @@ fn the_error_never_rises_and_no_factor_falls_below_0() {
             for (init, regularization, n_sweeps) in
                 [(Init::Random, 0.0, 1), (Init::Random, 0.7, 3), (Init::Nndsvd, 0.0, 2)]
             {
-                let params = NmfParams { init, regularization, n_sweeps, seed, ..kind };
+                let params = NmfParams { n_sweeps, init, regularization, seed, ..kind };
                 let mut training = Training::new(&matrix, &params, NEVER_STOP).unwrap();
                 let (first, mut before) = (objective(&training), f64::INFINITY);
                 for _ in 0..12 {
