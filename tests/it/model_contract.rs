@@ -289,7 +289,8 @@ fn every_parameter_matters() {
             ],
         ),
     ];
-    let listed: Vec<ModelKind> = changes.iter().map(|(kind, _)| *kind).collect();
+    let mut listed: Vec<ModelKind> = changes.iter().map(|(kind, _)| *kind).collect();
+    listed.sort_unstable();
     assert_eq!(listed, ModelKind::ALL, "every model is asked about its parameters");
     let matrix = mixed();
     let history: Vec<_> = matrix.row_cells(UserIdx(0)).collect();

@@ -59,7 +59,7 @@ fn neighbours_are_fitted_as_the_settings_say() {
     assert!(run(dir.path(), &settings, &["train"]).status.success());
     let refused = run(dir.path(), &[("MODELS__ITEM_KNN__SIMILARITY", "euclid")], &["train"]);
     let line = String::from_utf8(refused.stderr).unwrap();
-    assert!(line.contains("models.item_knn.similarity") && line.contains("pearson"), "{line}");
+    assert!(line.contains("models.item_knn.similarity") && line.contains("euclid"), "{line}");
 }
 
 /// Posts from several threads until the service is gone; answers what was acknowledged.

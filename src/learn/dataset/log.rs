@@ -39,7 +39,7 @@ impl Weighting {
     }
 }
 
-/// One event as numbers, in [`ACT_BYTES`].
+/// One event as numbers, in `ACT_BYTES`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Act {
     /// When.

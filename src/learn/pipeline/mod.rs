@@ -1,7 +1,7 @@
 //! What a training run does: events in, snapshot contents and a report out. Pure.
 //!
-//! The latest slice of time is held out ([`holdout`]). Models are fitted on what came before; on half of
-//! the held-out shoppers everything is chosen: parameters ([`tuning`]) and the weights of the blend. On the
+//! The latest slice of time is held out (`holdout`). Models are fitted on what came before; on half of
+//! the held-out shoppers everything is chosen: parameters (`tuning`) and the weights of the blend. On the
 //! other half everything is measured, so that the reported figures come from shoppers that nothing was
 //! chosen on. Then all is fitted again on all. [`report`] is what is written down; [`ablation`] asks what
 //! each kind of event is worth.

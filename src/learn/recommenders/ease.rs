@@ -14,8 +14,8 @@
 //!   between the two by another way). Between the scores of two unseen items it shifts weight to the rarer.
 //!
 //! Of every row of `B` the `n_weights` farthest from 0 are kept, so that a query costs the length of the
-//! history times `n_weights` and a model `8 · n_items · n_weights` bytes. [`dense`] solves for all pairs at
-//! once; catalogues beyond `dense_items_max` go by [`sparse`], one small system for each item.
+//! history times `n_weights` and a model `8 · n_items · n_weights` bytes. `dense` solves for all pairs at
+//! once; catalogues beyond `dense_items_max` go by `sparse`, one small system for each item.
 //!
 //! Weights may be negative: what a shopper sent back or disliked is a target below 0 and, asked with,
 //! speaks against what goes with it. Weights far above the others make the others count for little.

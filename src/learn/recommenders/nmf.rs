@@ -16,8 +16,8 @@
 //! An epoch costs `2·|S|·d + (n_users + n_items)·d²·(n_sweeps + ½)` for `|S|` interactions and `d` factors; with the
 //! divergence `4·|S|·d·n_sweeps`.
 //!
-//! A shopper is folded in as if they were one more user ([`shopper`]). [`side`] improves users or
-//! items, [`start`] is where both begin.
+//! A shopper is folded in as if they were one more user (`shopper`). `side` improves users or
+//! items, `start` is where both begin.
 
 mod shopper;
 mod side;

@@ -179,7 +179,7 @@ async fn a_full_queue_is_a_503_that_says_when_to_come_again() {
         };
         assert_eq!(refused.header("retry-after"), "1");
         let problem = refused.is(503);
-        assert_eq!(problem["detail"], Value::Null, "{problem}");
+        assert_eq!(problem["detail"], "too many events wait to be written", "{problem}");
         assert_eq!(shop.get("/status").await.is(200)["memory"]["ingest_queue_events"], 2);
     }
     // Whose sender has gone is written all the same.

@@ -11,6 +11,10 @@ const N_SWEEPS: usize = 200;
 /// Sweeps end when no step moves the shopper by more than this part of where they are.
 const STEP_MIN: f32 = 1e-6;
 
+/// Part of the greatest diagonal entry that is added to all: factors that are alike leave the equations
+/// singular, and an `f32` has seven digits.
+const RIDGE_PART: f32 = 1e-5;
+
 /// Multiplicative steps for one shopper.
 const N_STEPS: usize = 100;
 
@@ -51,8 +55,10 @@ impl LeastSquares {
             .iter()
             .flat_map(|&row| passive.iter().map(move |&column| gram[row * n + column]))
             .collect();
+        let diagonal = passive.iter().map(|&factor| gram[factor * n + factor]);
+        let ridge = RIDGE_PART * diagonal.fold(0.0, f32::max);
         let mut problem = NormalEquations::new(passive.len());
-        problem.start(&base, passive.len(), 0..passive.len(), 0.0);
+        problem.start(&base, passive.len(), 0..passive.len(), ridge);
         let of_passive = passive.iter().map(|&factor| right[factor]);
         problem.right_mut().iter_mut().zip(of_passive).for_each(|(to, right)| *to = right);
         let exact = problem.solve();
