@@ -2,8 +2,8 @@
 //!
 //! The latest slice of time is held out (`holdout`). Models are fitted on what came before; on half of
 //! the held-out shoppers everything is chosen: parameters (`tuning`) and the weights of the blend. On the
-//! other half everything is measured, so that the reported figures come from shoppers that nothing was
-//! chosen on. Then all is fitted again on all. [`report`] is what is written down; [`ablation`] asks what
+//! other half everything is measured, so that the reported figures come from shoppers on whom no parameter
+//! and no weight was chosen; only whether the blend or one model alone is served is decided by them. Then all is fitted again on all. [`report`] is what is written down; [`ablation`] asks what
 //! each kind of event is worth.
 
 pub mod ablation;

@@ -171,7 +171,7 @@ pub struct Start<'a> {
     pub item_positions: &'a [Option<u32>],
 }
 
-/// Part of the epochs that suffices from factors that were fitted before.
+/// Part of the epochs that is taken from factors that were fitted before: a choice, not a measurement.
 const WARM_EPOCHS_SHARE: f64 = 0.5;
 
 /// Fits one model, setting out from what was fitted before where that helps: matrix factorization by

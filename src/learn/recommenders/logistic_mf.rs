@@ -7,8 +7,8 @@
 //! methods for online learning and stochastic optimization" (`AdaGrad`), JMLR 2011.
 //!
 //! Departures: the sum over what was not touched is taken over a sample, `n_negatives` for each
-//! interaction of a row and at most all, drawn anew for each step (section 3.3 of the source leaves open how many).
-//! That moves all scores of a user by about the same, and not their order. `c_ui` is a power of the weight
+//! interaction of a row and at most all, drawn anew for each step; that weighs what was not touched less than the
+//! whole sum would. `c_ui` is a power of the weight
 //! (the source has the count or its logarithm). A drawn item that was touched counts as the source counts
 //! it: its weight of a no is 1 whether it was touched or not. Biases are regularised like factors; rows
 //! without interactions stay 0.
