@@ -194,9 +194,11 @@ fn gather<const FUSED: bool>(
 fn products<const FUSED: bool>(gram: &[f32], x: &[Lanes], first: usize) -> [Lanes; BLOCK] {
     let mut sums = [[0.0; PANEL]; BLOCK];
     for (gram, x) in gram.chunks_exact(x.len()).zip(x) {
-        for (gram, sums) in gram[first..first + BLOCK].iter().zip(&mut sums) {
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum = if FUSED { gram.mul_add(*x, *sum) } else { *sum + gram * x };
+        let gram = &gram[first..first + BLOCK];
+        for (at, sums) in sums.iter_mut().enumerate() {
+            let gram = gram[at];
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum = if FUSED { gram.mul_add(x, *sum) } else { *sum + gram * x };
             }
         }
     }
