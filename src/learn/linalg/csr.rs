@@ -45,9 +45,14 @@ impl Csr {
         self.columns.len()
     }
 
+    /// Where the cells of a row lie among all.
+    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
+        self.starts[row] as usize..self.starts[row + 1] as usize
+    }
+
     /// The columns and values of a row.
     pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
-        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
+        let range = self.range(row);
         (&self.columns[range.clone()], &self.values[range])
     }
 

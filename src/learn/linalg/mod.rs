@@ -8,6 +8,7 @@
 
 pub mod csr;
 pub mod dense;
+pub mod gram;
 pub mod kernels;
 pub mod krylov;
 pub mod normal;

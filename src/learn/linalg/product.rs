@@ -33,6 +33,11 @@ impl<'a> Operand<'a> {
         Self { rows, values: (0..rows.n_rows()).map(value_of).collect() }
     }
 
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.rows.n_rows()
+    }
+
     /// Does not look, which would not pay for one product.
     pub fn unread(rows: &'a Csr) -> Self {
         Self { rows, values: Vec::new() }
@@ -67,7 +72,7 @@ impl RowSums {
         cells: &mut Vec<(u32, f32)>,
     ) {
         cells.clear();
-        self.add(combination, right, self.sums.len());
+        self.add(combination, None, right);
         let rows = || combination.0.iter().map(|&k| right.rows.row(k as usize).0);
         let n_additions: usize = rows().map(<[u32]>::len).sum();
         if combination.0.len() > RUN || n_additions > self.sums.len() / SPARSE_PART {
@@ -88,33 +93,37 @@ impl RowSums {
         }
     }
 
-    /// Overwrites `start` with the first columns of a row of the product; the columns of `right` rise.
+    /// Overwrites `start` with the first columns of a row of the product. `ends` says how many cells of
+    /// each row of `right` that the combination names lie in them.
     ///
     /// # Panics
     ///
-    /// As [`Self::collect`].
+    /// As [`Self::collect`], or if a row of `right` is shorter.
     pub fn fill_start(
         &mut self,
         combination: Combination<'_>,
+        ends: &[u32],
         right: &Operand<'_>,
         start: &mut [f32],
     ) {
-        self.add(combination, right, start.len());
+        debug_assert_eq!(combination.0.len(), ends.len());
+        self.add(combination, Some(ends), right);
         let sums = &mut self.sums[..start.len()];
         start.copy_from_slice(sums);
         sums.fill(0.0);
     }
 
-    /// Adds rows of `right` up to column `end`.
-    fn add(&mut self, (rows, weights): Combination<'_>, right: &Operand<'_>, end: usize) {
+    /// Adds rows of `right`, or so many cells of each.
+    fn add(&mut self, (rows, weights): Combination<'_>, ends: Option<&[u32]>, right: &Operand<'_>) {
         if rows.len() <= RUN {
-            return self.add_run((rows, weights), right, end);
+            return self.add_run((rows, weights), ends, right);
         }
         let mut long_sums = std::mem::take(&mut self.long_sums);
         long_sums.clear();
-        long_sums.resize(end, 0.0);
-        for run in rows.chunks(RUN).zip(weights.chunks(RUN)) {
-            self.add_run(run, right, end);
+        long_sums.resize(self.sums.len(), 0.0);
+        for (at, run) in rows.chunks(RUN).zip(weights.chunks(RUN)).enumerate() {
+            let ends = ends.map(|ends| &ends[at * RUN..at * RUN + run.0.len()]);
+            self.add_run(run, ends, right);
             for (long, sum) in long_sums.iter_mut().zip(&mut self.sums) {
                 *long += f64::from(std::mem::take(sum));
             }
@@ -125,23 +134,25 @@ impl RowSums {
         self.long_sums = long_sums;
     }
 
-    fn add_run(&mut self, (rows, weights): Combination<'_>, right: &Operand<'_>, end: usize) {
-        for (&row, &weight) in rows.iter().zip(weights) {
+    fn add_run(
+        &mut self,
+        (rows, weights): Combination<'_>,
+        ends: Option<&[u32]>,
+        right: &Operand<'_>,
+    ) {
+        let sums = &mut self.sums[..];
+        for (at, (&row, &weight)) in rows.iter().zip(weights).enumerate() {
             let (columns, values) = right.rows.row(row as usize);
-            let n = if end < self.sums.len() {
-                columns.partition_point(|&column| (column as usize) < end)
-            } else {
-                columns.len()
-            };
+            let n = ends.map_or(columns.len(), |ends| ends[at] as usize);
             let value = right.values.get(row as usize).filter(|value| !value.is_nan());
             if let Some(value) = value {
                 let product = weight * value;
                 for &column in &columns[..n] {
-                    self.sums[column as usize] += product;
+                    sums[column as usize] += product;
                 }
             } else {
                 for (&column, value) in columns[..n].iter().zip(values) {
-                    self.sums[column as usize] += weight * value;
+                    sums[column as usize] += weight * value;
                 }
             }
         }
@@ -167,7 +178,7 @@ mod tests {
             room.collect(left.row(1), &right, &mut cells);
             assert!(cells.is_empty());
             let mut start = [9.0; 2];
-            room.fill_start(left.row(0), &right, &mut start);
+            room.fill_start(left.row(0), &[2, 2], &right, &mut start);
             assert!((start[0] - 2.0).abs() < 1e-6 && (start[1] - 4.0).abs() < 1e-6);
             room.collect(left.row(1), &right, &mut cells);
             assert!(cells.is_empty(), "what lies beyond the start was not added");

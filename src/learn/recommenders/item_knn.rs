@@ -7,24 +7,33 @@
 //! `neighbours (n_items, ≤ n_neighbors)`: for each item the most similar others. The score of `i` for a
 //! history `h` is `Σ_{j ∈ h} w_j · s(j, i)` over the lists of the history's items: a query costs the
 //! length of the history times `n_neighbors`. Fitting costs `Σ_u |row u|²` additions, with rows of at most
-//! `row_max`, and never holds an `n_items²` table.
+//! `row_max`; half as many where a square of all items is small enough to be held, else never an
+//! `n_items²` table.
 
 use super::similarity::{
-    CommonCosine, Correlation, Overlap, Overlaps, Preparation, Similarity, Weighting,
+    CommonCosine, Correlation, MostSimilar, Overlap, Overlaps, Preparation, Similarity, Weighting,
     keep_most_similar, norm, scattered,
 };
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
 use crate::learn::linalg::{
     Csr,
+    gram::{self, lower_products, whole_rows},
     product::{Operand, RowSums},
 };
+use multiversion::multiversion;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Items whose neighbours are sought by one task, between two looks at `stop`.
 const BLOCK: usize = 128;
+
+/// Most items whose products are held as a square, in 256 MB of which half are touched.
+const DENSE_ITEMS_MAX: usize = 8_000;
+
+/// Least additions, as one over a part of the square, for which it pays to hold it.
+const DENSE_PART: usize = 8;
 
 /// How item neighbours are found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +120,8 @@ pub fn fit(
     // The item's place in the scattered order is moved by the user's, or all would keep the same items.
     let order = |user, item, _| scattered(item ^ scattered(user));
     let rows = columns.transposed(n_users).capped(params.row_max, order);
-    let columns = rows.transposed(matrix.n_items());
+    let is_cut = rows.n_cells() < columns.n_cells();
+    let columns = if is_cut { rows.transposed(matrix.n_items()) } else { columns };
     let (own, other) = params.similarity.norm_powers();
     let powers = |power| norms.iter().map(|norm| norm.powf(power)).collect::<Vec<_>>();
     let lists = Lists {
@@ -124,7 +134,14 @@ pub fn fit(
     };
     let neighbours = match params.similarity {
         Similarity::Cosine | Similarity::AsymmetricCosine { .. } => {
-            lists.find(Lists::products, stop)
+            let rows = (0..rows.n_rows()).map(|row| rows.row(row).0.len());
+            let n_products: usize = rows.map(|n| n * n).sum();
+            let n_pairs = matrix.n_items().pow(2);
+            if matrix.n_items() <= DENSE_ITEMS_MAX && n_pairs <= n_products * DENSE_PART {
+                lists.find_symmetric(stop)
+            } else {
+                lists.find(Lists::products, stop)
+            }
         }
         Similarity::AdjustedCosine => lists.find(Lists::overlaps::<CommonCosine>, stop),
         Similarity::Pearson => lists.find(Lists::overlaps::<Correlation>, stop),
@@ -181,28 +198,69 @@ impl Lists<'_> {
         Ok(Csr::from_rows(blocks?.into_iter().flatten()))
     }
 
+    /// All lists, from products that are made once for both items of a pair.
+    fn find_symmetric(&self, stop: Stop<'_>) -> Result<Csr, FitError> {
+        let n = self.columns.n_rows();
+        let lower = lower_products(self.columns, &self.operand, stop).ok_or(FitError::Stopped)?;
+        let blocks: Result<Vec<_>, FitError> = (0..n.div_ceil(gram::BLOCK))
+            .into_par_iter()
+            .map_init(
+                || (Vec::new(), MostSimilar::new(self.params.n_neighbors)),
+                |(whole, best), block| {
+                    if stop() {
+                        return Err(FitError::Stopped);
+                    }
+                    let items = block * gram::BLOCK..n.min((block + 1) * gram::BLOCK);
+                    whole_rows(&lower, n, items.clone(), whole);
+                    let lists = items.zip(whole.chunks_exact_mut(n)).map(|(item, products)| {
+                        let shrinkage = self.params.shrinkage;
+                        similarities(products, self.own[item], self.other, shrinkage);
+                        products[item] = 0.0;
+                        for (other, &similarity) in (0..).zip(&*products) {
+                            if best.is_wanted(similarity) && self.counts(similarity) {
+                                best.offer(other, similarity);
+                            }
+                        }
+                        self.list(best.drain().collect())
+                    });
+                    Ok(lists.collect::<Vec<_>>())
+                },
+            )
+            .collect();
+        Ok(Csr::from_rows(blocks?.into_iter().flatten()))
+    }
+
+    fn counts(&self, similarity: f32) -> bool {
+        self.params.min_similarity <= similarity && similarity != 0.0
+    }
+
     /// The most similar of the candidates, rising.
     fn cut(&self, candidates: &mut Vec<(u32, f32)>) -> Vec<(u32, f32)> {
-        let least = self.params.min_similarity;
-        candidates.retain(|&(_, similarity)| least <= similarity && similarity != 0.0);
+        candidates.retain(|candidate| self.counts(candidate.1));
         keep_most_similar(candidates, self.params.n_neighbors);
-        candidates.sort_unstable_by_key(|neighbour| neighbour.0);
-        let sum: f64 = candidates.iter().map(|neighbour| f64::from(neighbour.1.abs())).sum();
-        let factor = if self.params.normalize { (1.0 / sum) as f32 } else { 1.0 };
-        candidates.iter().map(|&(item, similarity)| (item, similarity * factor)).collect()
+        self.list(std::mem::take(candidates))
+    }
+
+    /// Neighbours as they are kept.
+    fn list(&self, mut neighbours: Vec<(u32, f32)>) -> Vec<(u32, f32)> {
+        neighbours.sort_unstable_by_key(|neighbour| neighbour.0);
+        if self.params.normalize {
+            let sizes = neighbours.iter().map(|neighbour| f64::from(neighbour.1.abs()));
+            let factor = (1.0 / sizes.sum::<f64>()) as f32;
+            neighbours.iter_mut().for_each(|neighbour| neighbour.1 *= factor);
+        }
+        neighbours
     }
 
     /// Similarities that follow from the product of two vectors, for a range of items.
     fn products(&self, items: Range<usize>, each: Each<'_>) {
         let (mut room, rows) = (RowSums::new(self.columns.n_rows()), &self.operand);
         let mut cells = Vec::new();
-        let shrinkage = self.params.shrinkage;
         for item in items {
             room.collect(self.columns.row(item), rows, &mut cells);
-            let own = self.own[item];
+            let (own, shrinkage) = (self.own[item], self.params.shrinkage);
             cells.retain_mut(|(other, product)| {
-                let norms = (own * self.other[*other as usize]) as f32 + shrinkage;
-                *product = if norms > 0.0 { *product / norms } else { 0.0 };
+                *product = likeness(*product, own * self.other[*other as usize], shrinkage);
                 *other as usize != item
             });
             each(&mut cells);
@@ -225,6 +283,22 @@ impl Lists<'_> {
             });
             each(&mut candidates);
         }
+    }
+}
+
+/// The similarity of two items by the product of their vectors and of their lengths.
+#[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
+#[inline(always)]
+fn likeness(product: f32, norms: f64, shrinkage: f32) -> f32 {
+    let norms = norms as f32 + shrinkage;
+    if norms > 0.0 { product / norms } else { 0.0 }
+}
+
+/// Makes the products of an item with all others similarities.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
+fn similarities(products: &mut [f32], own: f64, others: &[f64], shrinkage: f32) {
+    for (product, &other) in products.iter_mut().zip(others) {
+        *product = likeness(*product, own * other, shrinkage);
     }
 }
 
@@ -399,5 +473,27 @@ mod tests {
         assert!((parts.iter().sum::<f32>() - scores[1]).abs() < TOLERANCE);
         assert!(parts[0] > 0.0 && parts[1] < 0.0 && parts[2] == 0.0);
         assert_eq!(model.similar_items(ItemIdx(0), 1)[0].0, ItemIdx(1));
+    }
+
+    #[test]
+    fn neighbours_do_not_depend_on_how_products_are_found() {
+        let cells = (0..40_u32).flat_map(|user| {
+            let items = (0..30).filter(move |item| (user * 7 + item * item) % 5 < 2);
+            let weight = move |item| 1.0 + ((user + 3 * item) % 4) as f32;
+            items.map(move |item| (UserIdx(user), ItemIdx(item), weight(item)))
+        });
+        let fitted = |n_items| {
+            let matrix = InteractionMatrix::from_cells(40, n_items, cells.clone());
+            let weighting = Weighting::None;
+            let params = ItemKnnParams { n_neighbors: 5, weighting, ..ItemKnnParams::default() };
+            fit(&matrix, &params, NEVER_STOP).unwrap()
+        };
+        // Among so many items nobody touched, a square is not worth its room.
+        let (square, sparse) = (fitted(30), fitted(3_000));
+        for item in (0..30).map(ItemIdx) {
+            let found = square.similar_items(item, 5);
+            assert_eq!(found.len(), 5);
+            assert_eq!(found, sparse.similar_items(item, 5));
+        }
     }
 }

@@ -314,24 +314,75 @@ pub fn scattered(position: u32) -> u32 {
 
 /// Cuts a list to the `n` most similar, ties to the lower position; the order of the rest is lost.
 pub fn keep_most_similar(neighbours: &mut Vec<(u32, f32)>, n: usize) {
-    if n >= neighbours.len() {
-        return;
+    if n < neighbours.len() {
+        let mut best = MostSimilar::new(n);
+        neighbours.drain(..).for_each(|(position, similarity)| best.offer(position, similarity));
+        neighbours.extend(best.drain());
     }
-    // As whole numbers that order like similarity, then falling position, selection needs no branches.
-    let key = |&(position, similarity): &(u32, f32)| {
-        let bits = similarity.to_bits();
-        let rising = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
-        u64::from(!rising) << 32 | u64::from(position)
-    };
-    let mut keys: Vec<u64> = neighbours.iter().map(key).collect();
-    keys.select_nth_unstable(n);
-    let neighbour = |&key: &u64| {
-        let rising = !((key >> 32) as u32);
-        let bits = if rising >> 31 == 1 { rising & !(1 << 31) } else { !rising };
-        (key as u32, f32::from_bits(bits))
-    };
-    neighbours.clear();
-    neighbours.extend(keys[..n].iter().map(neighbour));
+}
+
+/// The `n` most similar of all that are offered, ties to the lower position.
+///
+/// Those kept are whole numbers that order like similarity, then falling position, so that selection needs
+/// no branches; most that are offered are worse than the worst of them, and cost one comparison.
+pub struct MostSimilar {
+    n: usize,
+    keys: Vec<u64>,
+    least: f32,
+}
+
+impl MostSimilar {
+    /// Room for `n`.
+    pub fn new(n: usize) -> Self {
+        Self { n, keys: Vec::with_capacity(4 * n), least: f32::NEG_INFINITY }
+    }
+
+    /// Whether one as similar as this would be kept for now.
+    #[inline]
+    pub fn is_wanted(&self, similarity: f32) -> bool {
+        similarity >= self.least
+    }
+
+    /// Takes one in; positions do not come twice.
+    #[inline]
+    pub fn offer(&mut self, position: u32, similarity: f32) {
+        if self.is_wanted(similarity) {
+            self.keys.push(key_of(position, similarity));
+            if self.keys.len() >= 4 * self.n {
+                self.prune();
+            }
+        }
+    }
+
+    fn prune(&mut self) {
+        if self.n == 0 {
+            self.keys.clear();
+        } else if self.n < self.keys.len() {
+            let worst = *self.keys.select_nth_unstable(self.n - 1).1;
+            self.keys.truncate(self.n);
+            self.least = cell_of(worst).1;
+        }
+    }
+
+    /// Hands out those kept, in no particular order, and forgets them.
+    pub fn drain(&mut self) -> impl Iterator<Item = (u32, f32)> + '_ {
+        self.prune();
+        self.least = f32::NEG_INFINITY;
+        self.keys.drain(..).map(cell_of)
+    }
+}
+
+#[inline]
+fn key_of(position: u32, similarity: f32) -> u64 {
+    let bits = similarity.to_bits();
+    let rising = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    u64::from(!rising) << 32 | u64::from(position)
+}
+
+fn cell_of(key: u64) -> (u32, f32) {
+    let rising = !((key >> 32) as u32);
+    let bits = if rising >> 31 == 1 { rising & !(1 << 31) } else { !rising };
+    (key as u32, f32::from_bits(bits))
 }
 
 #[cfg(test)]
