@@ -5,8 +5,8 @@ use shopkeeper::learn::evaluation::{HeldOutCase, evaluate, evaluate_model, learn
 use shopkeeper::learn::recommenders::similarity::{Similarity, Weighting};
 use shopkeeper::learn::recommenders::user_knn::Aggregation;
 use shopkeeper::learn::recommenders::{
-    Blend, FitError, FittedModel, ModelKind, ModelParams, NEVER_STOP, Query, Recommender, fit, nmf,
-    top_n::top_n,
+    Blend, FitError, FittedModel, ModelKind, ModelParams, NEVER_STOP, Query, Recommender, als, fit,
+    nmf, top_n::top_n,
 };
 
 const N: u32 = 20;
@@ -244,7 +244,12 @@ fn every_parameter_matters() {
                 ("regularization_exponent", |p| p.als.regularization_exponent = 0.0),
                 ("unobserved_weight", |p| p.als.unobserved_weight = 1.0),
                 ("confidence_exponent", |p| p.als.confidence_exponent = 0.0),
-                ("block_size", |p| p.als.block_size = 1),
+                ("n_steps", |p| p.als.n_steps = 1),
+                ("solver", |p| p.als.solver = als::Solver::Blocks),
+                ("block_size", |p| {
+                    p.als.solver = als::Solver::Blocks;
+                    p.als.block_size = 1;
+                }),
                 ("init_deviation", |p| p.als.init_deviation = 2.0),
                 ("seed", |p| p.als.seed = 8),
             ],
@@ -353,6 +358,7 @@ fn parameters_out_of_range_are_refused_by_name() {
         (ModelKind::Als, "unobserved_weight", |p| p.als.unobserved_weight = f32::NAN),
         (ModelKind::Als, "confidence_exponent", |p| p.als.confidence_exponent = 3.0),
         (ModelKind::Als, "block_size", |p| p.als.block_size = 0),
+        (ModelKind::Als, "n_steps", |p| p.als.n_steps = 0),
         (ModelKind::Als, "init_deviation", |p| p.als.init_deviation = 0.0),
         (ModelKind::Nmf, "n_factors", |p| p.nmf.n_factors = 0),
         (ModelKind::Nmf, "regularization", |p| p.nmf.regularization = -1.0),

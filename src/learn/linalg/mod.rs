@@ -1,11 +1,13 @@
 //! Dense and sparse algebra under the models.
 //!
 //! Here: [`Csr`], compressed rows that can be saved, rows of products of two of them ([`product`]), the few
-//! dense factorisations the models need ([`dense`]), inverses and solutions of positive definite systems
+//! dense factorisations the models need ([`dense`]), all products of rows as a square ([`gram`]), many small least-squares
+//! problems exactly ([`normal`]) or nearly ([`conjugate`]), inverses and solutions of positive definite systems
 //! ([`spd`]), and inner loops for wide registers ([`kernels`]). Not here: anything that knows of
 //! users, items or ratings. A result never depends on how many threads there are: what is parallel is
 //! parallel over rows, and what is summed over threads is summed in a fixed order.
 
+pub mod conjugate;
 pub mod csr;
 pub mod dense;
 pub mod gram;

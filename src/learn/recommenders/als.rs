@@ -9,9 +9,8 @@
 //!
 //! Departures: `c_ui` is a power of the weight (they have 1), and is summed where they count; rows and
 //! columns without interactions are not counted, so that they change nothing. One epoch solves all users,
-//! then all items: exactly if `block_size` covers all factors, else by one sweep of Newton steps over
-//! blocks of factors (Rendle, Krichene, Zhang, Koren, "iALS++: Speeding up matrix factorization with
-//! subspace optimization", 2021, algorithm 2).
+//! then all items ([`Solver`]): by one sweep over blocks of factors, which is exact if a block covers them all,
+//! or by a few steps of conjugate gradients from where they are.
 //!
 //! Shapes: `user_factors (n_users, n_factors)` while fitting, `item_factors (n_items, n_factors)` kept. An
 //! epoch costs `|S|·d·b + (n_users + n_items)·d·b²/3` for `d` factors in blocks of `b`.
@@ -22,6 +21,7 @@
 use super::confidence::{check_exponent, confidences, liked};
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
+use crate::learn::linalg::conjugate::ConjugateGradients;
 use crate::learn::linalg::normal::{NormalEquations, Rows, add_products};
 use crate::learn::linalg::{dot, rows};
 use ndarray::ArrayView2;
@@ -32,6 +32,18 @@ use serde::{Deserialize, Serialize};
 
 /// Tasks that one side is cut into, of about the same cost, so that a few threads end together.
 const N_TASKS: usize = 128;
+
+/// How the factors of one user or item are improved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Solver {
+    /// One sweep of Newton steps over blocks of `block_size` factors (Rendle, Krichene, Zhang, Koren, "iALS++:
+    /// Speeding up matrix factorization with subspace optimization", 2021, algorithm 2): exact if there
+    /// is one block.
+    Blocks,
+    /// `n_steps` steps of conjugate gradients (Takács, Pilászy, Tikk, `RecSys` 2011).
+    ConjugateGradients,
+}
 
 /// How the factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,8 +61,12 @@ pub struct AlsParams {
     pub unobserved_weight: f32,
     /// What power of a weight is its confidence, 0 (all the same) to 2.
     pub confidence_exponent: f32,
-    /// Factors solved together, 1 to 512.
+    /// How a user or item is improved.
+    pub solver: Solver,
+    /// Factors solved together, 1 to 512; for blocks.
     pub block_size: usize,
+    /// Steps for a user or item in one epoch, 1 to 100; for conjugate gradients.
+    pub n_steps: usize,
     /// Deviation of the random start, times the root of `n_factors`; above 0, at most 10.
     pub init_deviation: f32,
     /// Start of the random numbers.
@@ -66,7 +82,9 @@ impl Default for AlsParams {
             regularization_exponent: 1.0,
             unobserved_weight: 0.2,
             confidence_exponent: 1.0,
+            solver: Solver::ConjugateGradients,
             block_size: 128,
+            n_steps: 3,
             init_deviation: 0.1,
             seed: 7,
         }
@@ -88,6 +106,8 @@ impl AlsParams {
         check(positive(weight), "unobserved_weight", "above 0 and at most 1e6", weight)?;
         check_exponent(self.confidence_exponent)?;
         check((1..=512).contains(&block), "block_size", "between 1 and 512", block)?;
+        let steps = self.n_steps;
+        check((1..=100).contains(&steps), "n_steps", "between 1 and 100", steps)?;
         let deviation = self.init_deviation;
         let fits = 0.0 < deviation && deviation <= 10.0;
         check(fits, "init_deviation", "above 0 and at most 10", deviation)
@@ -274,9 +294,15 @@ fn tasks_of_like_cost<'m, 'o>(
     let n_factors = params.n_factors;
     let n_rows = own.len() / n_factors;
     // In products of two numbers over the number of factors: a cell meets its block, and a third of a cube
-    // goes into each factorisation.
-    let block = params.block_size.min(n_factors);
-    let cost_of = |row: usize| row_of(row as u32).0.len() * block + block * block / 3 + 1;
+    // goes into each factorisation; or a cell is met twice in each step, as is the base.
+    let (per_cell, per_row) = match params.solver {
+        Solver::Blocks => {
+            let block = params.block_size.min(n_factors);
+            (block, block * block / 3 + 1)
+        }
+        Solver::ConjugateGradients => (2 * params.n_steps + 2, (params.n_steps + 1) * n_factors),
+    };
+    let cost_of = |row: usize| row_of(row as u32).0.len() * per_cell + per_row;
     let limit = (0..n_rows).map(cost_of).sum::<usize>() / N_TASKS;
     let mut tasks = Vec::new();
     let (mut rest, mut first, mut cost) = (own, 0, 0);
@@ -296,6 +322,7 @@ struct RowSolver {
     n_factors: usize,
     block_size: usize,
     problem: NormalEquations,
+    steps: Option<(ConjugateGradients, usize)>,
     residuals: Vec<f32>,
     products: Vec<f32>,
 }
@@ -309,13 +336,14 @@ impl RowSolver {
             n_factors: params.n_factors,
             block_size,
             problem: NormalEquations::new(block_size),
+            steps: (params.solver == Solver::ConjugateGradients)
+                .then(|| (ConjugateGradients::new(params.n_factors), params.n_steps)),
             residuals: Vec::new(),
             products: Vec::new(),
         }
     }
 
-    /// Improves the factors `x` of a row with these cells: to the best there is if one block holds
-    /// all factors, else by one step in each block.
+    /// Improves the factors `x` of a row with these cells.
     fn solve(
         &mut self,
         gram: &[f32],
@@ -330,6 +358,10 @@ impl RowSolver {
             return;
         }
         let all = Rows { factors: others, width: d, start: 0, indices };
+        if let Some((steps, n_steps)) = &mut self.steps {
+            steps.improve((gram, penalty), (all, confidences), x, *n_steps);
+            return;
+        }
         if self.block_size == d {
             self.problem.start(gram, d, 0..d, penalty);
             self.problem.add(all, confidences, None);
@@ -494,13 +526,18 @@ mod tests {
     }
 
     fn params(block_size: usize) -> AlsParams {
-        AlsParams { n_factors: 10, block_size, ..AlsParams::default() }
+        let solver = Solver::Blocks;
+        AlsParams { n_factors: 10, solver, block_size, ..AlsParams::default() }
+    }
+
+    fn in_steps(n_steps: usize) -> AlsParams {
+        AlsParams { solver: Solver::ConjugateGradients, n_steps, ..params(1) }
     }
 
     #[test]
     fn the_objective_never_rises_in_any_half_epoch() {
-        for block_size in [1, 4, 10] {
-            let (matrix, params) = (matrix(), params(block_size));
+        for params in [params(1), params(4), params(10), in_steps(1), in_steps(3)] {
+            let matrix = matrix();
             let mut training = Training::new(&matrix, &params, None);
             let mut before = training.objective();
             for _ in 0..6 {
@@ -509,27 +546,29 @@ mod tests {
                 training.solve_items(NEVER_STOP).unwrap();
                 let after = training.objective();
                 // A thousand squares of size 1 in f32.
-                assert!(between <= before + 1e-3 && after <= between + 1e-3, "{block_size}");
+                assert!(between <= before + 1e-3 && after <= between + 1e-3, "{params:?}");
                 before = after;
             }
         }
     }
 
     #[test]
-    fn blocks_come_to_the_same_optimum_of_a_user() {
+    fn every_solver_comes_to_the_same_optimum_of_a_user() {
         let matrix = matrix();
         let exact = params(10);
         let mut training = Training::new(&matrix, &exact, None);
         training.solve_users(NEVER_STOP).unwrap();
         let best = training.user_factors.clone();
-        let blocks = params(3);
-        training.params = &blocks;
-        training.user_factors.fill(0.0);
-        for _ in 0..200 {
-            training.solve_users(NEVER_STOP).unwrap();
+        let others = [params(3), in_steps(2)];
+        for other in &others {
+            training.params = other;
+            training.user_factors.fill(0.0);
+            for _ in 0..200 {
+                training.solve_users(NEVER_STOP).unwrap();
+            }
+            let far = best.iter().zip(&training.user_factors).map(|(a, b)| (a - b).abs());
+            assert!(far.fold(0.0, f32::max) < 1e-3, "f32 keeps 7 digits of a well posed problem");
         }
-        let far = best.iter().zip(&training.user_factors).map(|(a, b)| (a - b).abs());
-        assert!(far.fold(0.0, f32::max) < 1e-3, "f32 keeps 7 digits of a well posed problem");
     }
 
     #[test]
@@ -588,10 +627,13 @@ mod tests {
         for cells in [vec![(0, 0, 1.0)], vec![(0, 0, 1e38), (1, 0, 1e-38), (1, 1, -1.0)]] {
             let cells = cells.into_iter().map(|(u, i, w)| (UserIdx(u), ItemIdx(i), w));
             let matrix = InteractionMatrix::from_cells(3, 4, cells);
-            let model = fit(&matrix, &params(10), NEVER_STOP).unwrap();
-            let mut scores = vec![0.0; 4];
-            assert!(model.score_items(Query { user: None, history: &[(0, 1.0)] }, &mut scores));
-            assert!(scores.iter().all(|score| score.is_finite()));
+            for params in [params(10), in_steps(3)] {
+                let model = fit(&matrix, &params, NEVER_STOP).unwrap();
+                let mut scores = vec![0.0; 4];
+                let query = Query { user: None, history: &[(0, 1.0)] };
+                assert!(model.score_items(query, &mut scores));
+                assert!(scores.iter().all(|score| score.is_finite()));
+            }
         }
         let dislikes = InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(0), -1.0)]);
         let error = fit(&dislikes, &params(10), NEVER_STOP).unwrap_err();
