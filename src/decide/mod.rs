@@ -2,5 +2,7 @@
 //!
 //! No runtime, no store, no clock: what they need is handed in. Start with [`recommend`].
 
+pub mod filter;
 pub mod price;
 pub mod recommend;
+pub mod rules;
