@@ -1,7 +1,7 @@
 //! The composition root: alone knows concrete back ends, and puts the rooms together.
 
 use crate::{
-    api::{ApiState, router, shelves::Shelves, state::ApiParts},
+    api::{ApiState, answers::Answers, router, shelves::Shelves, state::ApiParts},
     config::Config,
     decide::price::PricePolicy,
     domain::{Clock, SystemClock},
@@ -152,6 +152,7 @@ impl App {
             trainer: requests,
             runs,
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
+            answers: Answers::new(config.recommendations.answers_bytes_max),
             ingest: door,
             config,
             weighting,

@@ -98,6 +98,7 @@ pub struct Metrics {
     pub live_shoppers: Gauge,
     pub catalogue_items: Gauge,
     pub list_cache_bytes: Gauge,
+    pub answers_bytes: Gauge,
     pub store_up: Gauge,
     process_memory: Gauge,
 }
@@ -193,6 +194,12 @@ impl Default for Metrics {
         r.register("catalogue_items", "Items in memory", catalogue_items.clone());
         let list_cache_bytes = Gauge::default();
         r.register("list_cache_bytes", "Bytes of ready lists", list_cache_bytes.clone());
+        let answers_bytes = Gauge::default();
+        r.register(
+            "answers_bytes",
+            "Bytes of answers that can be continued",
+            answers_bytes.clone(),
+        );
         let store_up = Gauge::default();
         r.register("store_up", "Whether the database answered last time", store_up.clone());
         let process_memory = Gauge::default();
@@ -217,6 +224,7 @@ impl Default for Metrics {
             live_shoppers,
             catalogue_items,
             list_cache_bytes,
+            answers_bytes,
             store_up,
             process_memory,
         }

@@ -3,6 +3,7 @@
 //! Only types of this room are (de)serialised for clients. Handlers read one snapshot and pass it
 //! down; they never fit, never write SQL. Nobody but `app` imports this room.
 
+pub mod answers;
 pub mod auth;
 pub mod catalogue;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod rendered;
 pub mod router;
 pub mod shelves;
 pub mod state;
+pub mod why;
 
 pub use router::router;
 pub use state::ApiState;

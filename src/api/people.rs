@@ -147,6 +147,7 @@ pub async fn delete_user(
     let user = known(&state, &user).await?.user_id;
     let receipt = state.store.erase_user(&user, state.clock.now()).await?;
     state.live.shoppers.forget(std::slice::from_ref(&receipt));
+    state.answers.forget(user.as_str());
     let snapshot = state.snapshots.current();
     let shopper = crate::domain::ShopperId::User(user);
     let holds = snapshot.shopper_position(&shopper).is_some();

@@ -1,19 +1,22 @@
 //! `GET /recommendations/{user}` and `POST /recommendations`.
 
 use super::{
+    answers::Given,
     error::{ApiError, Problem},
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
-    rendered::list_of,
-    shelves::Asker,
+    rendered::{Rendered, list_of, page_of},
+    shelves::{Asker, shelf_key},
     state::{ApiState, Money},
 };
 use crate::{
-    decide::recommend::{Ask, Source},
+    decide::{filter::Filter, recommend::Ask},
     domain::{ItemId, ShopperId, time::SECOND_MS},
+    snapshot::Snapshot,
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Steers a list.
@@ -33,6 +36,10 @@ pub struct ListQuery {
     category: Option<String>,
     /// Items to leave out, separated by commas.
     exclude: Option<String>,
+    /// Only items that pass, as in `price <= 30 and not brand in ("x", "y")`.
+    filter: Option<String>,
+    /// `next_cursor` of an answer: the next page of it. Only `n`, `explain` and `price` go with it.
+    cursor: Option<String>,
     /// Whether to say why; default false.
     explain: Option<bool>,
     /// Whether to quote prices; default true.
@@ -57,9 +64,13 @@ pub struct ListBody {
     session: Vec<String>,
     /// Only items of this category.
     category: Option<String>,
-    /// Items to leave out.
+    /// Items to leave out, at most 10,000.
     #[serde(default)]
     exclude: Vec<String>,
+    /// Only items that pass, as in `price <= 30 and not brand in ("x", "y")`.
+    filter: Option<String>,
+    /// `next_cursor` of an answer: the next page of it. Only `user`, `n`, `explain` and `price` go with it.
+    cursor: Option<String>,
     /// Whether to say why; default false.
     explain: Option<bool>,
     /// Whether to quote prices; default true.
@@ -86,6 +97,8 @@ pub struct ListAnswer {
     degraded_because: Option<&'static str>,
     /// Why the list is empty, if it is.
     empty_because: Option<&'static str>,
+    /// Asks for the next page, within 30 minutes; null if there is none.
+    next_cursor: Option<String>,
     /// Best first.
     #[schema(value_type = Vec<ListItem>)]
     items: Box<RawValue>,
@@ -142,12 +155,50 @@ pub struct ListPrice {
     pub(super) valid_until: String,
 }
 
-struct Wanted {
-    asker: Asker,
-    user: Option<String>,
-    scenario: String,
-    price: bool,
-    ask: Ask,
+/// What a request for a list comes to.
+pub(super) struct Wanted {
+    /// Who asks.
+    pub(super) asker: Asker,
+    /// The customer, if one is named.
+    pub(super) user: Option<String>,
+    /// The place in the storefront.
+    pub(super) scenario: String,
+    /// Whether to quote prices.
+    pub(super) price: bool,
+    /// What is asked.
+    pub(super) ask: Ask,
+}
+
+impl ListQuery {
+    /// What is wanted for `user`; a cursor is another matter.
+    pub(super) fn wanted(self, state: &ApiState, user: String) -> Result<Wanted, ApiError> {
+        let split = |field, text: Option<String>| -> Result<Vec<ItemId>, ApiError> {
+            let text = text.unwrap_or_default();
+            item_ids(field, text.split(',').map(str::trim).filter(|id| !id.is_empty()))
+        };
+        let shopper = ShopperId::User(user_id(&user)?);
+        let session =
+            self.session.as_deref().map(session_id).transpose().map_err(at("/session"))?;
+        let ask = Ask {
+            n: n_of(state, self.n)?,
+            category: self.category,
+            filter: filter_of(state, self.filter.as_deref())?,
+            exclude: split("exclude", self.exclude)?,
+            context: split("context", self.context)?,
+            explain: self.explain.unwrap_or(false),
+        };
+        Ok(Wanted {
+            asker: Asker {
+                shopper: Some(shopper),
+                session: session.map(ShopperId::Session),
+                visited: Vec::new(),
+            },
+            user: Some(user),
+            scenario: scenario_of(self.scenario)?,
+            price: self.price.unwrap_or(true),
+            ask: bounded(ask)?,
+        })
+    }
 }
 
 /// A personal list, from the published models and what the shopper did since.
@@ -159,31 +210,19 @@ pub async fn get_list(
     Path(user): Path<String>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ListAnswer>, ApiError> {
-    let split = |field, text: Option<String>| -> Result<Vec<ItemId>, ApiError> {
-        let text = text.unwrap_or_default();
-        item_ids(field, text.split(',').map(str::trim).filter(|id| !id.is_empty()))
-    };
-    let shopper = ShopperId::User(user_id(&user)?);
-    let session = query.session.as_deref().map(session_id).transpose().map_err(at("/session"))?;
-    let ask = Ask {
-        n: n_of(&state, query.n)?,
-        category: query.category,
-        exclude: split("exclude", query.exclude)?,
-        context: split("context", query.context)?,
-        explain: query.explain.unwrap_or(false),
-    };
-    let wanted = Wanted {
-        asker: Asker {
-            shopper: Some(shopper),
-            session: session.map(ShopperId::Session),
-            visited: Vec::new(),
-        },
-        user: Some(user),
-        scenario: query.scenario.unwrap_or_else(|| "home".into()),
-        price: query.price.unwrap_or(true),
-        ask,
-    };
-    Ok(Json(answer(&state, wanted)))
+    if let Some(cursor) = &query.cursor {
+        let steered = [
+            ("scenario", query.scenario.is_some()),
+            ("context", query.context.is_some()),
+            ("session", query.session.is_some()),
+            ("category", query.category.is_some()),
+            ("exclude", query.exclude.is_some()),
+            ("filter", query.filter.is_some()),
+        ];
+        let page = Page { cursor, user: Some(&user), n: query.n, explain: query.explain };
+        return Ok(Json(page.answer(&state, query.price, &steered)?));
+    }
+    Ok(Json(answer(&state, query.wanted(&state, user)?)))
 }
 
 /// The same as a body; `user` may be left out, `session` lists a guest's recent items.
@@ -194,27 +233,54 @@ pub async fn post_list(
     body: Body,
 ) -> Result<Json<ListAnswer>, ApiError> {
     let body: ListBody = body.json()?;
+    if let Some(cursor) = &body.cursor {
+        let steered = [
+            ("scenario", body.scenario.is_some()),
+            ("context", !body.context.is_empty()),
+            ("session", !body.session.is_empty()),
+            ("category", body.category.is_some()),
+            ("exclude", !body.exclude.is_empty()),
+            ("filter", body.filter.is_some()),
+        ];
+        let user = body.user.as_deref();
+        let page = Page { cursor, user, n: body.n, explain: body.explain };
+        return Ok(Json(page.answer(&state, body.price, &steered)?));
+    }
     let ids = |field, ids: &[String]| item_ids(field, ids.iter().map(String::as_str));
     let user = body.user.as_deref().map(user_id).transpose().map_err(at("/user"))?;
     let ask = Ask {
         n: n_of(&state, body.n)?,
         category: body.category.clone(),
+        filter: filter_of(&state, body.filter.as_deref())?,
         exclude: ids("exclude", &body.exclude)?,
         context: ids("context", &body.context)?,
         explain: body.explain.unwrap_or(false),
     };
+    // Of a long visit only the end matters.
+    let visited = &body.session[body.session.len().saturating_sub(VISITED_MAX)..];
     let wanted = Wanted {
         asker: Asker {
             shopper: user.map(ShopperId::User),
             session: None,
-            visited: ids("session", &body.session)?,
+            visited: ids("session", visited)?,
         },
         user: body.user.clone(),
-        scenario: body.scenario.clone().unwrap_or_else(|| "home".into()),
+        scenario: scenario_of(body.scenario.clone())?,
         price: body.price.unwrap_or(true),
-        ask,
+        ask: bounded(ask)?,
     };
     Ok(Json(answer(&state, wanted)))
+}
+
+/// Most items of a visit that are looked at, the latest.
+const VISITED_MAX: usize = 100;
+/// Most items that a request may leave out or name as context.
+const NAMED_MAX: usize = 10_000;
+/// Longest name of a place in the storefront, in bytes.
+const SCENARIO_BYTES_MAX: usize = 64;
+
+fn invalid(pointer: &str, detail: String) -> ApiError {
+    at(pointer)(ApiError::Invalid { detail, errors: Vec::new() })
 }
 
 fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
@@ -223,35 +289,140 @@ fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
     if (1..=limits.n_max).contains(&n) {
         return Ok(n);
     }
-    let detail = format!("n must be from 1 to {}, not {n}", limits.n_max);
-    Err(at("/n")(ApiError::Invalid { detail, errors: Vec::new() }))
+    Err(invalid("/n", format!("n must be from 1 to {}, not {n}", limits.n_max)))
+}
+
+fn filter_of(state: &ApiState, text: Option<&str>) -> Result<Option<Filter>, ApiError> {
+    let read = |text| Filter::parse(text, state.currency.digits());
+    let filter = text.map(read).transpose();
+    filter.map_err(|error| invalid("/filter", format!("the filter cannot be read {error}")))
+}
+
+fn scenario_of(scenario: Option<String>) -> Result<String, ApiError> {
+    let Some(scenario) = scenario else { return Ok("home".into()) };
+    let is_named = 0 < scenario.len() && !scenario.chars().any(char::is_control);
+    if is_named && scenario.len() <= SCENARIO_BYTES_MAX {
+        return Ok(scenario);
+    }
+    let detail =
+        format!("scenario must be 1 to {SCENARIO_BYTES_MAX} bytes without control characters");
+    Err(invalid("/scenario", detail))
+}
+
+fn bounded(ask: Ask) -> Result<Ask, ApiError> {
+    for (pointer, items) in [("/exclude", &ask.exclude), ("/context", &ask.context)] {
+        if items.len() > NAMED_MAX {
+            let detail = format!("{} items are too many; at most {NAMED_MAX}", items.len());
+            return Err(invalid(pointer, detail));
+        }
+    }
+    Ok(ask)
 }
 
 fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
-    let list = list_of(state, &snapshot, (wanted.asker, &wanted.ask, wanted.price), now);
-    let is_down = state.metrics.store_up.get() == 0;
-    let is_trained = snapshot.version > 0;
-    ListAnswer {
-        recommendation_id: uuid::Uuid::now_v7().to_string(),
+    let shelf = shelf_key(state, &snapshot, wanted.asker, &wanted.ask.context);
+    let list = list_of(state, &snapshot, (&shelf, &wanted.ask, wanted.price), now);
+    let given = Given {
         user: wanted.user,
         scenario: wanted.scenario,
-        source: match list.source {
-            Source::Personal => "personal",
-            Source::Session => "session",
-            Source::Related => "related",
-            Source::Popular => "popular",
-        },
+        shelf,
+        ask: wanted.ask,
+        source: list.source,
+        version: snapshot.version,
+        at: now,
+        items: list.picks.clone(),
+        before: Arc::default(),
+    };
+    told(state, &snapshot, given, &list)
+}
+
+/// Keeps an answer and puts it into words.
+fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) -> ListAnswer {
+    let id = uuid::Uuid::now_v7();
+    let is_down = state.metrics.store_up.get() == 0;
+    let is_trained = snapshot.version > 0;
+    // A short list has no second page.
+    let has_more = given.items.len() == given.ask.n;
+    let answer = ListAnswer {
+        recommendation_id: id.to_string(),
+        user: given.user.clone(),
+        scenario: given.scenario.clone(),
+        source: list.source.name(),
         model: ModelInfo {
             version: snapshot.version,
             trained_at: is_trained.then(|| snapshot.trained_at.to_string()),
-            age_seconds: is_trained.then(|| now.since_ms(snapshot.trained_at) / SECOND_MS),
+            age_seconds: is_trained.then(|| given.at.since_ms(snapshot.trained_at) / SECOND_MS),
         },
         degraded: is_down,
         degraded_because: is_down.then_some(
             "the database does not answer; recent events of other processes are missing",
         ),
         empty_because: list.empty_because,
+        next_cursor: has_more.then(|| id.simple().to_string()),
         items: list.items.clone(),
+    };
+    state.answers.keep(id, given);
+    state.metrics.answers_bytes.set(state.answers.n_bytes() as i64);
+    answer
+}
+
+/// The next page of an answer.
+struct Page<'a> {
+    cursor: &'a str,
+    user: Option<&'a str>,
+    n: Option<usize>,
+    explain: Option<bool>,
+}
+
+impl Page<'_> {
+    /// The page: from the same models and the same history as the answer before, if its snapshot is still
+    /// served, and in any case without what the pages before it showed.
+    fn answer(
+        &self,
+        state: &ApiState,
+        price: Option<bool>,
+        steered: &[(&str, bool)],
+    ) -> Result<ListAnswer, ApiError> {
+        if let Some((field, _)) = steered.iter().find(|field| field.1) {
+            let detail = "the cursor goes on with what was asked first; leave this out";
+            return Err(invalid(&format!("/{field}"), detail.into()));
+        }
+        let now = state.clock.now();
+        let before = uuid::Uuid::try_parse(self.cursor).ok();
+        let before = before.and_then(|id| state.answers.get(id, now)).ok_or_else(|| {
+            let detail = "this cursor is not known or has expired; ask again without it";
+            invalid("/cursor", detail.into())
+        })?;
+        if self.user != before.user.as_deref() {
+            let detail = "this cursor belongs to the answer for somebody else";
+            return Err(invalid("/cursor", detail.into()));
+        }
+        let snapshot = state.snapshots.current();
+        let shown = before.shown();
+        let n = match self.n {
+            Some(n) => n_of(state, Some(n))?,
+            None => before.ask.n,
+        };
+        let explain = self.explain.unwrap_or(before.ask.explain);
+        let mut ask = Ask { n, explain, ..before.ask.clone() };
+        let n_excluded = ask.exclude.len();
+        ask.exclude.extend(shown.iter().cloned());
+        let shelf = before.shelf.served_by(&snapshot);
+        let wanted = (&shelf, &ask, price.unwrap_or(true));
+        let list = page_of(state, &snapshot, wanted, shown.len() + 1, now);
+        ask.exclude.truncate(n_excluded);
+        let given = Given {
+            user: before.user.clone(),
+            scenario: before.scenario.clone(),
+            shelf,
+            ask,
+            source: list.source,
+            version: snapshot.version,
+            at: now,
+            items: list.picks.clone(),
+            before: shown,
+        };
+        Ok(told(state, &snapshot, given, &list))
     }
 }

@@ -3,15 +3,17 @@
 use super::{
     prices::quote_of,
     recommendations::{ListItem, ListPrice, ListReason},
-    shelves::{Asker, ShelfKey, popular_now, shelf_key, shelf_of},
+    shelves::{ShelfKey, popular_now, shelf_of},
     state::ApiState,
 };
 use crate::{
-    decide::recommend::{Ask, Pick, Popular, Shelf, Source, reasons::Reason, recommend},
-    domain::{
-        ItemId, Timestamp,
-        time::{DAY_MS, SECOND_MS},
+    decide::{
+        filter::Filter,
+        recommend::{
+            Ask, Gate, HidePolicy, Pick, Popular, Shelf, Source, reasons::Reason, recommend,
+        },
     },
+    domain::{ItemId, Timestamp, time::SECOND_MS},
     snapshot::Snapshot,
 };
 use quick_cache::Weighter;
@@ -24,6 +26,7 @@ pub struct RenderKey {
     shelf: ShelfKey,
     n: usize,
     category: Option<String>,
+    filter: Option<Filter>,
     exclude: Vec<ItemId>,
     explain: bool,
     price: bool,
@@ -34,6 +37,8 @@ pub struct RenderKey {
 pub struct Rendered {
     /// The items, a JSON array.
     pub items: Box<RawValue>,
+    /// The same, with their scores.
+    pub picks: Arc<[(ItemId, f32)]>,
     /// Where the list comes from.
     pub source: Source,
     /// Why it is empty, if it is.
@@ -53,7 +58,9 @@ pub struct RenderedBytes;
 impl Weighter<RenderKey, Arc<Rendered>> for RenderedBytes {
     fn weight(&self, key: &RenderKey, list: &Arc<Rendered>) -> u64 {
         let ids = size_of::<ItemId>() * key.exclude.len();
-        (size_of::<RenderKey>() + size_of::<Rendered>() + ids + list.items.get().len()) as u64
+        let picks = size_of::<(ItemId, f32)>() * list.picks.len();
+        (size_of::<RenderKey>() + size_of::<Rendered>() + ids + picks + list.items.get().len())
+            as u64
             + key.shelf.n_bytes()
     }
 }
@@ -65,16 +72,16 @@ impl Weighter<RenderKey, Arc<Rendered>> for RenderedBytes {
 pub fn list_of(
     state: &ApiState,
     snapshot: &Snapshot,
-    (asker, ask, price): (Asker, &Ask, bool),
+    (shelf_key, ask, price): (&ShelfKey, &Ask, bool),
     now: Timestamp,
 ) -> Arc<Rendered> {
     // Read before anything else: a change while the list is made must make it untrue.
     let epoch = state.live.catalogue.epoch();
-    let shelf_key = shelf_key(state, snapshot, asker, &ask.context);
     let mut key = RenderKey {
-        shelf: shelf_key,
+        shelf: shelf_key.clone(),
         n: ask.n,
         category: ask.category.clone(),
+        filter: ask.filter.clone(),
         exclude: ask.exclude.clone(),
         explain: ask.explain,
         price,
@@ -93,34 +100,50 @@ pub fn list_of(
     let shelf = shelf_of(state, snapshot, &key.shelf);
     // Only a stranger needs to know what is popular, and strangers share a list.
     let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
-    if popular.is_some() && !shelf.taste.has_purchases() {
+    if popular.is_some() && !shelf.taste.has_purchases() && shelf.taste.seen.is_empty() {
         key.shelf = ShelfKey::of_strangers(snapshot, &ask.context);
     }
     let known = popular.as_ref().and_then(|_| state.shelves.rendered.get(&key));
     if let Some(list) = known.filter(|list| is_true(list, popular.as_ref())) {
         return list;
     }
-    let list = Arc::new(render(state, snapshot, (&shelf, popular, ask), (epoch, price), now));
+    let list = Arc::new(render(state, snapshot, (&shelf, popular, ask), (epoch, price, 1), now));
     state.shelves.rendered.insert(key, list.clone());
     state.metrics.list_cache_bytes.set(state.shelves.n_bytes() as i64);
     list
+}
+
+/// A page that begins at `first_rank`, never kept: `ask` excludes what the pages before it showed.
+pub fn page_of(
+    state: &ApiState,
+    snapshot: &Snapshot,
+    (shelf_key, ask, price): (&ShelfKey, &Ask, bool),
+    first_rank: usize,
+    now: Timestamp,
+) -> Rendered {
+    let epoch = state.live.catalogue.epoch();
+    let shelf = shelf_of(state, snapshot, shelf_key);
+    let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
+    render(state, snapshot, (&shelf, popular, ask), (epoch, price, first_rank), now)
 }
 
 fn render(
     state: &ApiState,
     snapshot: &Snapshot,
     (shelf, popular, ask): (&Shelf, Option<Arc<Popular>>, &Ask),
-    (epoch, price): (u64, bool),
+    (epoch, price, first_rank): (u64, bool, usize),
     now: Timestamp,
 ) -> Rendered {
-    let days = state.config.recommendations.hide_purchased_days;
+    let hide = state.hide_policy();
     let nobody = Popular::default();
     let popularity = popular.as_deref().unwrap_or(&nobody);
-    let list = recommend(snapshot, shelf, popularity, state, ask, (now, days));
+    let gate = Gate { snapshot, taste: &shelf.taste, ask, goods: &**state, hide, now };
+    let list = recommend(shelf, popularity, &gate);
+    let picks = list.picks.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
     let items: Vec<ListItem> = list
         .picks
         .into_iter()
-        .zip(1..)
+        .zip(first_rank..)
         .map(|(pick, rank)| list_item(state, pick, rank, price, now))
         .collect();
     let items = serde_json::value::to_raw_value(&items).unwrap_or_else(|_| {
@@ -129,21 +152,24 @@ fn render(
     });
     Rendered {
         items,
+        picks,
         source: list.source,
         empty_because: list.empty_because,
         epoch,
-        until: true_until(state, shelf, days, now),
+        until: true_until(state, shelf, hide, now),
         popular,
     }
 }
 
 /// When the list may change without anybody doing anything: at the end of half a quote's period, where
-/// quotes are made anew, or when a purchase has been hidden for long enough.
-fn true_until(state: &ApiState, shelf: &Shelf, days: u32, now: Timestamp) -> Timestamp {
+/// quotes are made anew, or when something has been hidden for long enough.
+fn true_until(state: &ApiState, shelf: &Shelf, hide: HidePolicy, now: Timestamp) -> Timestamp {
     let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
     let quotes_end = Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half));
-    let shown_again = shelf.taste.purchase_times().map(|at| at.plus_ms(i64::from(days) * DAY_MS));
-    shown_again.filter(|at| *at > now).fold(quotes_end, Timestamp::min)
+    let taste = &shelf.taste;
+    let bought = taste.purchase_times().map(|at| hide.purchase_ends(at));
+    let seen = taste.seen.iter().filter_map(|seen| seen.1).map(|at| hide.sight_ends(at));
+    bought.chain(seen).filter(|at| *at > now).fold(quotes_end, Timestamp::min)
 }
 
 fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {
@@ -157,16 +183,18 @@ fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timest
         })
     });
     let is_counted = entry.is_some_and(|entry| entry.item.fields.stock.is_some());
-    let named = |reason: Reason| ListReason {
-        kind: reason.kind,
-        items: reason.items.iter().map(ToString::to_string).collect(),
-    };
     ListItem {
         item: pick.item.to_string(),
         rank,
         score: pick.score,
-        reasons: pick.reasons.into_iter().map(named).collect(),
+        reasons: pick.reasons.into_iter().map(ListReason::from).collect(),
         price,
         stock: if is_counted { "in" } else { "unknown" },
+    }
+}
+
+impl From<Reason> for ListReason {
+    fn from(reason: Reason) -> Self {
+        Self { kind: reason.kind, items: reason.items.iter().map(ToString::to_string).collect() }
     }
 }

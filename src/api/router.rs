@@ -6,6 +6,7 @@ use super::{
     error::ApiError,
     events, middleware, operator, people, prices, recommendations,
     state::ApiState,
+    why,
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -26,6 +27,8 @@ pub fn router(state: ApiState) -> Router {
     let storefront = OpenApiRouter::new()
         .routes(routes!(recommendations::get_list))
         .routes(routes!(recommendations::post_list))
+        .routes(routes!(why::get_why))
+        .routes(routes!(why::get_by_id))
         .routes(routes!(prices::get_price))
         .routes(routes!(prices::post_prices))
         .routes(routes!(prices::get_history));

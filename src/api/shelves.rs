@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     decide::recommend::{Popular, Recent, Shelf, taste},
-    domain::{EventKind, ItemId, Sequence, ShopperId},
+    domain::{EventKind, ItemId, Sequence, ShopperId, Timestamp},
     snapshot::Snapshot,
 };
 use arc_swap::ArcSwapOption;
@@ -40,6 +40,17 @@ impl ShelfKey {
     /// The one key of all about whom nothing is known.
     pub fn of_strangers(snapshot: &Snapshot, context: &[ItemId]) -> Self {
         Self { version: snapshot.version, context: context.to_vec(), ..Self::default() }
+    }
+
+    /// The same as asked of the served snapshot.
+    #[must_use]
+    pub fn served_by(&self, snapshot: &Snapshot) -> Self {
+        Self { version: snapshot.version, ..self.clone() }
+    }
+
+    /// What the storefront said was looked at.
+    pub fn visited(&self) -> &[ItemId] {
+        &self.visited
     }
 
     /// Bytes held; ids are shared and not counted.
@@ -114,7 +125,7 @@ pub fn shelf_key(
     let shoppers = &state.live.shoppers;
     let mut stamp = (0, Sequence(0));
     for shopper in [&asker.shopper, &asker.session].into_iter().flatten() {
-        for event in shoppers.recent(shopper).iter().filter(|e| e.sequence > snapshot.watermark) {
+        for event in shoppers.recent(shopper).iter() {
             stamp = (stamp.0 + 1, stamp.1.max(event.sequence));
         }
     }
@@ -136,9 +147,17 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
         return shelf;
     }
     let mut recent: Vec<Recent> = Vec::new();
+    let mut seen: Vec<(ItemId, Option<Timestamp>)> = Vec::new();
     for shopper in [&key.shopper, &key.session].into_iter().flatten() {
         let live = state.live.shoppers.recent(shopper);
-        let since = live.iter().filter(|event| event.sequence > snapshot.watermark);
+        // What came after the key was made belongs to another shelf.
+        let then = live.iter().filter(|event| event.sequence <= key.stamp.1);
+        seen.extend(
+            then.clone()
+                .filter(|event| is_dealing(event.kind))
+                .map(|event| (event.item.clone(), Some(event.occurred_at))),
+        );
+        let since = then.filter(|event| event.sequence > snapshot.watermark);
         recent.extend(since.map(|event| Recent {
             kind: event.kind,
             item: event.item.clone(),
@@ -152,14 +171,31 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
         occurred_at: snapshot.as_of,
         value: None,
     }));
+    seen.extend(key.visited.iter().map(|item| (item.clone(), None)));
     let shopper = key.shopper.as_ref().filter(|_| !key.is_erased);
-    let taste = taste(snapshot, shopper, &recent, &key.context, &state.weighting);
+    let mut taste = taste(snapshot, shopper, &recent, &key.context, &state.weighting);
+    taste.seen = latest_of_each(seen);
     let shelf = Arc::new(Shelf::fill(snapshot, taste));
     // A stranger's shelf holds nothing that is worth a place.
     if shelf.ranked.is_some() {
         state.shelves.filled.insert(key.clone(), shelf.clone());
     }
     shelf
+}
+
+/// Whether whoever did this need not be shown the item again at once.
+fn is_dealing(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Impression | EventKind::Search | EventKind::Checkout)
+}
+
+/// Each item once, with its latest time; no time is later than any.
+fn latest_of_each(mut seen: Vec<(ItemId, Option<Timestamp>)>) -> Vec<(ItemId, Option<Timestamp>)> {
+    seen.sort_by(|a, b| {
+        let by_time = a.1.is_some().cmp(&b.1.is_some()).then(b.1.cmp(&a.1));
+        a.0.cmp(&b.0).then(by_time)
+    });
+    seen.dedup_by(|next, kept| next.0 == kept.0);
+    seen
 }
 
 /// What is wanted now: the snapshot's popularity and the weight of the latest events since.

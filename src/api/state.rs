@@ -1,10 +1,13 @@
 //! What handlers share.
 
-use super::shelves::Shelves;
+use super::{answers::Answers, shelves::Shelves};
 use crate::{
     config::Config,
-    decide::{price::PricePolicy, recommend::Hidden},
-    domain::{Clock, Currency, ItemId, Timestamp},
+    decide::{
+        price::PricePolicy,
+        recommend::{Goods, HidePolicy},
+    },
+    domain::{Clock, Currency, Item, ItemId, Timestamp},
     learn::{
         dataset::Weighting,
         trainer::{RecentRuns, TrainRequests},
@@ -55,6 +58,8 @@ pub struct ApiParts {
     pub snapshots: Arc<SnapshotCell>,
     /// Ready shelves.
     pub shelves: Arc<Shelves>,
+    /// The answers of late.
+    pub answers: Answers,
     /// Saved snapshots.
     pub folder: SnapshotFolder,
     /// The way to the trainer.
@@ -69,13 +74,9 @@ pub struct ApiParts {
     pub started_at: Timestamp,
 }
 
-impl Hidden for ApiState {
-    fn may_show(&self, item: &ItemId, category: Option<&str>) -> bool {
-        self.live.catalogue.get(item).is_some_and(|entry| {
-            let fields = &entry.item.fields;
-            entry.item.is_sellable()
-                && category.is_none_or(|c| fields.categories.iter().any(|x| x == c))
-        })
+impl Goods for ApiParts {
+    fn item(&self, item: &ItemId) -> Option<Arc<Item>> {
+        self.live.catalogue.get(item).map(|entry| entry.item)
     }
 }
 
@@ -91,6 +92,15 @@ pub struct Money {
 }
 
 impl ApiState {
+    /// For how long an item is not shown again to whoever has just dealt with it.
+    pub fn hide_policy(&self) -> HidePolicy {
+        let limits = &self.config.recommendations;
+        HidePolicy {
+            purchased_days: limits.hide_purchased_days,
+            seen_minutes: limits.hide_seen_minutes,
+        }
+    }
+
     /// The amount as clients see it.
     pub fn money(&self, amount: crate::domain::Cents) -> Money {
         Money { amount: self.currency.format(amount), currency: self.currency.code() }

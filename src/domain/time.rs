@@ -8,6 +8,8 @@ use std::{
 
 /// Milliseconds in one second.
 pub const SECOND_MS: i64 = 1_000;
+/// Milliseconds in a minute.
+pub const MINUTE_MS: i64 = 60_000;
 /// Milliseconds in one day.
 pub const DAY_MS: i64 = 86_400_000;
 

@@ -1,15 +1,19 @@
 //! What to show whom.
 //!
 //! [`mod@taste`] joins what the snapshot knows of a shopper with what happened since; [`shelf`] scores;
-//! [`list`] leaves out and cuts; [`popular`] is for strangers; [`reasons`] says why.
+//! [`gate`] leaves out, [`list`] cuts; [`popular`] is for strangers; [`reasons`] says why, and [`mod@why`] why not.
 
+pub mod gate;
 pub mod list;
 pub mod popular;
 pub mod reasons;
 pub mod shelf;
 pub mod taste;
+pub mod why;
 
-pub use list::{Answer, Ask, Hidden, Pick, Source, recommend};
+pub use gate::{Gate, Goods, HidePolicy, Removal};
+pub use list::{Answer, Ask, Pick, Source, recommend};
 pub use popular::Popular;
 pub use shelf::Shelf;
 pub use taste::{Recent, Taste, taste};
+pub use why::{Why, why};

@@ -9,6 +9,7 @@ use crate::{
     },
     snapshot::Snapshot,
 };
+use std::cell::RefCell;
 
 /// Items kept; three times the longest list, so that exclusions seldom exhaust it.
 const RANKED_MAX: usize = 300;
@@ -27,7 +28,7 @@ pub struct Shelf {
 impl Shelf {
     /// Scores every item for a taste and keeps the best.
     pub fn fill(snapshot: &Snapshot, taste: Taste) -> Self {
-        let ranked = scores(snapshot, &taste).map(|scores| top_n(&scores, RANKED_MAX, |_| true));
+        let ranked = with_scores(snapshot, &taste, |scores| top_n(scores, RANKED_MAX, |_| true));
         let is_complete = ranked.as_ref().is_none_or(|r| r.len() == snapshot.items.len());
         Self { taste, ranked: ranked.map(Vec::into_boxed_slice), is_complete }
     }
@@ -36,19 +37,33 @@ impl Shelf {
     pub fn n_bytes(&self) -> usize {
         let taste = self.taste.history.len() * 8
             + self.taste.purchases.len() * 16
-            + self.taste.new_purchases.len() * size_of::<(ItemId, Timestamp)>();
+            + self.taste.new_purchases.len() * size_of::<(ItemId, Timestamp)>()
+            + self.taste.seen.len() * size_of::<(ItemId, Option<Timestamp>)>();
         size_of::<Self>() + taste + self.ranked.as_ref().map_or(0, |ranked| ranked.len() * 8)
     }
 }
 
-/// Every item's score for a taste; `None` if no model has anything to say.
-pub(super) fn scores(snapshot: &Snapshot, taste: &Taste) -> Option<Vec<f32>> {
+thread_local! {
+    /// Room for every item's score, twice: one for each thread that answers, as long as the longest catalogue
+    /// it has met.
+    static ROOM: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// What `look` makes of every item's score for a taste; `None` if no model has anything to say.
+pub(super) fn with_scores<T>(
+    snapshot: &Snapshot,
+    taste: &Taste,
+    look: impl FnOnce(&[f32]) -> T,
+) -> Option<T> {
     if !taste.history.iter().any(|cell| cell.1 > 0.0) {
         return None;
     }
     let query = Query { user: taste.user, history: &taste.history };
-    let mut scores = vec![0.0; snapshot.items.len()];
-    let mut scratch = vec![0.0; snapshot.items.len()];
-    let is_scored = snapshot.blend.score_items(&snapshot.models, query, &mut scores, &mut scratch);
-    is_scored.then_some(scores)
+    ROOM.with_borrow_mut(|(scores, scratch)| {
+        let n_items = snapshot.items.len();
+        scores.resize(n_items, 0.0);
+        scratch.resize(n_items, 0.0);
+        let is_scored = snapshot.blend.score_items(&snapshot.models, query, scores, scratch);
+        is_scored.then(|| look(scores))
+    })
 }

@@ -30,6 +30,8 @@ pub struct Taste {
     pub purchases: Vec<(u32, Timestamp)>,
     /// Purchases since the snapshot of items that it does not know.
     pub new_purchases: Vec<(ItemId, Timestamp)>,
+    /// What the shopper dealt with in this visit and when last; no time if the storefront says so itself.
+    pub seen: Vec<(ItemId, Option<Timestamp>)>,
     /// Whether anything comes from before the snapshot.
     pub is_known: bool,
     /// Whether anything comes from since the snapshot.
@@ -103,5 +105,6 @@ pub fn taste(
         }
         same
     });
-    Taste { user, history, purchases, new_purchases, is_known, is_recent: !recent.is_empty() }
+    let (seen, is_recent) = (Vec::new(), !recent.is_empty());
+    Taste { user, history, purchases, new_purchases, seen, is_known, is_recent }
 }

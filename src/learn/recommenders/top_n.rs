@@ -4,18 +4,31 @@ use crate::learn::dataset::ItemIdx;
 
 /// The `n` best-scored items that `keep` admits, best first; equal scores by lower position.
 ///
-/// Partial selection: linear in items plus `n log n`.
+/// Looks at each score once; `keep` is asked only about items that are good enough so far, of which a few
+/// times `n` are held.
 #[must_use]
 pub fn top_n(
     scores: &[f32],
     n: usize,
     mut keep: impl FnMut(ItemIdx) -> bool,
 ) -> Vec<(ItemIdx, f32)> {
-    let mut ranked: Vec<(ItemIdx, f32)> =
-        (0..).map(ItemIdx).zip(scores.iter().copied()).filter(|&(item, _)| keep(item)).collect();
-    let better = |a: &(ItemIdx, f32), b: &(ItemIdx, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if n == 0 {
         return Vec::new();
+    }
+    let better = |a: &(ItemIdx, f32), b: &(ItemIdx, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let room = n.saturating_mul(4).min(scores.len());
+    let mut ranked: Vec<(ItemIdx, f32)> = Vec::with_capacity(room);
+    let mut least: Option<f32> = None;
+    for (item, &score) in (0..).map(ItemIdx).zip(scores) {
+        // What is as good as the worst of those kept but comes later is no better.
+        if least.is_none_or(|least| score > least) && keep(item) {
+            ranked.push((item, score));
+            if ranked.len() >= n.saturating_mul(4) {
+                ranked.select_nth_unstable_by(n - 1, better);
+                ranked.truncate(n);
+                least = Some(ranked[n - 1].1);
+            }
+        }
     }
     if n < ranked.len() {
         ranked.select_nth_unstable_by(n - 1, better);
@@ -37,5 +50,10 @@ mod tests {
         assert!(items(0).is_empty());
         assert_eq!(items(99), [1, 2, 4, 0, 3]);
         assert_eq!(top_n(&scores, 1, |item| item.0 != 1)[0].0, ItemIdx(2));
+        let many: Vec<f32> = (0..997_u32).map(|at| (at * 389 % 31) as f32).collect();
+        let mut all: Vec<u32> = (0..997).collect();
+        all.sort_by(|&a, &b| many[b as usize].total_cmp(&many[a as usize]).then(a.cmp(&b)));
+        let best = top_n(&many, 50, |_| true);
+        assert!(best.iter().map(|pick| pick.0.0).eq(all[..50].iter().copied()));
     }
 }

@@ -43,8 +43,11 @@ async fn an_erased_user_is_a_stranger_after_the_next_training() {
     let mut shop = Shop::open().await;
     shop.open_doors().await;
     shop.train().await;
-    assert_eq!(shop.get("/recommendations/t0").await.is(200)["source"], "personal");
+    let answer = shop.get("/recommendations/t0").await.is(200);
+    assert_eq!(answer["source"], "personal");
     let receipt = shop.delete("/users/t0").await.is(200);
+    let past = format!("/recommendations/by-id/{}", answer["recommendation_id"].as_str().unwrap());
+    shop.get(&past).await.is(404);
     assert_eq!(receipt["events_erased"], 9);
     assert_eq!(receipt["user_hash"], user_hash(&UserId::new("t0").unwrap()));
     assert_eq!(receipt["model_until_retrained"], 1);
@@ -61,8 +64,9 @@ async fn an_erased_user_is_a_stranger_after_the_next_training() {
     );
     assert_eq!(erased["source"], "popular");
     for answer in [&mut erased, &mut stranger] {
-        answer["recommendation_id"].take();
-        answer["user"].take();
+        for own in ["recommendation_id", "next_cursor", "user"] {
+            answer[own].take();
+        }
     }
     assert_eq!(erased, stranger);
     assert_eq!(shop.train_by_the_clock().await.version, None, "once is enough");

@@ -15,8 +15,11 @@ async fn trained() -> Shop {
 /// The list without what names this one answer.
 async fn list(shop: &Shop, path: &str) -> Value {
     let mut list = shop.get(path).await.is(200);
-    let id = list.as_object_mut().unwrap().remove("recommendation_id").unwrap();
+    let fields = list.as_object_mut().unwrap();
+    let id = fields.remove("recommendation_id").unwrap();
     assert!(!id.as_str().unwrap().is_empty());
+    let cursor = fields.remove("next_cursor").unwrap();
+    assert!(cursor.is_null() || !fields["items"].as_array().unwrap().is_empty());
     list
 }
 
@@ -177,6 +180,9 @@ async fn reasons_name_what_the_shopper_really_did() {
     let answer = list(&shop, "/recommendations/new?explain=true").await;
     let liked = json!({ "kind": "because_you_liked", "items": ["tea-4"] });
     assert_eq!(of(&answer, "tea-5"), json!([liked]), "{answer}");
+    assert!(!ids(&answer).contains(&"tea-4"), "just seen: {answer}");
+    shop.clock.advance_ms(31 * 60_000);
+    let answer = list(&shop, "/recommendations/new?explain=true").await;
     assert_eq!(of(&answer, "tea-4")[0]["kind"], "seen_before", "{answer}");
     shop.act("new", "purchase", "tea-6").await;
     let answer = list(&shop, "/recommendations/new?explain=true").await;
@@ -252,4 +258,161 @@ async fn the_same_request_gives_the_same_answer() {
     let answer = shop.get("/recommendations/t0").await.is(200);
     let again = shop.get("/recommendations/t0").await.is(200);
     assert_ne!(answer["recommendation_id"], again["recommendation_id"]);
+}
+
+#[tokio::test]
+async fn what_was_just_seen_is_not_shown_again_at_once() {
+    let shop = trained().await;
+    let path = "/recommendations/new?n=20";
+    shop.act("new", "impression", "tea-1").await;
+    shop.act("new", "click", "tea-4").await;
+    let shown = list(&shop, path).await;
+    assert!(!ids(&shown).contains(&"tea-4") && ids(&shown).contains(&"tea-1"), "{shown}");
+    // Strangers are not concerned, and a visit that was posted is like one that was recorded.
+    assert!(ids(&list(&shop, "/recommendations/nobody?n=20").await).contains(&"tea-4"));
+    let body = json!({ "session": ["tea-4"], "n": 20 });
+    assert!(!ids(&shop.post("/recommendations", body).await.is(200)).contains(&"tea-4"));
+    shop.clock.advance_ms(30 * 60_000);
+    assert!(ids(&list(&shop, path).await).contains(&"tea-4"));
+}
+
+#[tokio::test]
+async fn a_filter_leaves_only_what_passes() {
+    let shop = trained().await;
+    for (item, price, brand) in
+        [("tea-2", 3, "leaf"), ("tea-5", 9, "leaf"), ("coffee-1", 3, "bean")]
+    {
+        let fields = json!({ "price": price, "brand": brand });
+        shop.put(&format!("/items/{item}"), fields).await.is(200);
+    }
+    let filter = "price%20%3C%205%20and%20not%20brand%20%3D%20%22bean%22";
+    for user in ["c7", "nobody"] {
+        let answer = list(&shop, &format!("/recommendations/{user}?filter={filter}")).await;
+        assert_eq!(ids(&answer), ["tea-2"]);
+    }
+    let body = json!({ "filter": "brand in (\"leaf\", \"bean\")" });
+    assert_eq!(ids(&shop.post("/recommendations", body).await.is(200)).len(), 3);
+    shop.put("/items/tea-2", json!({ "price": 6, "brand": "leaf" })).await.is(200);
+    let answer = list(&shop, &format!("/recommendations/c7?filter={filter}")).await;
+    assert!(answer["empty_because"].as_str().unwrap().contains("filter"), "{answer}");
+    // Mistakes are pointed at to the character.
+    for (filter, position) in [("price <", "character 8"), ("prise = 3", "character 1")] {
+        let answer = shop.post("/recommendations", json!({ "filter": filter })).await;
+        let problem = answer.is(422);
+        assert_eq!(problem["errors"][0]["pointer"], "/filter");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(position), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_an_answer_never_repeat() {
+    let shop = trained().await;
+    for user in ["t3", "nobody"] {
+        let path = format!("/recommendations/{user}");
+        let whole = ids(&list(&shop, &format!("{path}?n=20")).await)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        let mut page = shop.get(&format!("{path}?n=6")).await.is(200);
+        let mut paged: Vec<String> = Vec::new();
+        loop {
+            for (item, rank) in page["items"].as_array().unwrap().iter().zip(paged.len() + 1..) {
+                assert_eq!(item["rank"], rank);
+            }
+            paged.extend(ids(&page).into_iter().map(str::to_owned));
+            let Some(cursor) = page["next_cursor"].as_str().map(str::to_owned) else { break };
+            // What the shopper does in between does not move the frozen answer.
+            shop.act("t3", "click", "coffee-9").await;
+            page = shop.get(&format!("{path}?cursor={cursor}")).await.is(200);
+        }
+        if user == "t3" {
+            assert_eq!(paged, whole);
+        } else {
+            let mut once = paged.clone();
+            once.sort();
+            once.dedup();
+            assert_eq!((once.len(), paged.len()), (whole.len(), whole.len()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn cursors_are_ours_fresh_and_for_the_same_shopper() {
+    let shop = trained().await;
+    let first = shop.get("/recommendations/t3?n=2").await.is(200);
+    let cursor = first["next_cursor"].as_str().unwrap().to_owned();
+    for (path, pointer) in [
+        (format!("t3?cursor={cursor}x"), "/cursor"),
+        ("t3?cursor=00000000000000000000000000000000".to_owned(), "/cursor"),
+        (format!("t4?cursor={cursor}"), "/cursor"),
+        (format!("t3?cursor={cursor}&filter=true"), "/filter"),
+        (format!("t3?cursor={cursor}&n=0"), "/n"),
+    ] {
+        let answer = shop.get(&format!("/recommendations/{path}")).await;
+        assert_eq!(answer.faults(422), [pointer], "{path}");
+    }
+    shop.clock.advance_ms(31 * 60_000);
+    let late = shop.get(&format!("/recommendations/t3?cursor={cursor}")).await;
+    assert_eq!(late.faults(422), ["/cursor"]);
+}
+
+#[tokio::test]
+async fn an_answer_can_be_looked_up_by_its_id() {
+    let shop = trained().await;
+    let answer = shop.get("/recommendations/t3?n=4&exclude=tea-9").await.is(200);
+    let id = answer["recommendation_id"].as_str().unwrap();
+    shop.act("t3", "purchase", "tea-3").await;
+    let past = shop.get(&format!("/recommendations/by-id/{id}")).await.is(200);
+    assert_eq!(ids(&past), ids(&answer));
+    assert_eq!((&past["user"], &past["source"]), (&json!("t3"), &json!("personal")));
+    assert_eq!(past["request"]["exclude"], json!(["tea-9"]));
+    shop.get("/recommendations/by-id/none").await.is(404);
+    shop.clock.advance_ms(31 * 60_000);
+    shop.get(&format!("/recommendations/by-id/{id}")).await.is(404);
+}
+
+#[tokio::test]
+async fn why_agrees_with_the_list() {
+    let shop = trained().await;
+    shop.patch("/items/coffee-1", json!({ "stock": 0 })).await.is(200);
+    shop.patch("/items/coffee-2", json!({ "available": false })).await.is(200);
+    shop.delete("/items/coffee-0").await.is(204);
+    shop.put("/items/unheard-of", json!({ "title": "New" })).await.is(200);
+    shop.act("t3", "click", "coffee-5").await;
+    let query = "n=3&exclude=tea-9&context=tea-8";
+    for user in ["t3", "nobody"] {
+        let answer = list(&shop, &format!("/recommendations/{user}?{query}")).await;
+        for item in (0..10).flat_map(|n| [format!("tea-{n}"), format!("coffee-{n}")]) {
+            let path = format!("/recommendations/{user}/why/{item}?{query}");
+            let why = shop.get(&path).await.is(200);
+            let place = ids(&answer).iter().position(|shown| *shown == item);
+            assert_eq!(why["shown"], place.is_some(), "{why}");
+            if let Some(place) = place {
+                assert_eq!(why["rank"], place + 1, "{why}");
+                assert_eq!(why["score"], answer["items"][place]["score"]);
+                assert_eq!((&why["stage"], &why["remedy"]), (&json!("shown"), &Value::Null));
+            } else {
+                assert!(why["remedy"].is_string(), "{why}");
+            }
+        }
+    }
+    for (item, stage) in [
+        ("coffee-1", "out_of_stock"),
+        ("coffee-2", "not_available"),
+        ("coffee-0", "removed_from_catalogue"),
+        ("tea-9", "excluded"),
+        ("tea-8", "in_context"),
+        ("coffee-5", "seen_in_visit"),
+        ("tea-0", "bought_lately"),
+        ("coffee-9", "ranked_below"),
+        ("unheard-of", "not_a_candidate"),
+        ("never-seen", "not_in_catalogue"),
+    ] {
+        let why = shop.get(&format!("/recommendations/t3/why/{item}?{query}")).await.is(200);
+        assert_eq!(why["stage"], stage, "{why}");
+    }
+    let why = shop.get("/recommendations/t3/why/tea-3").await.is(200);
+    assert!(!why["models"].as_array().unwrap().is_empty(), "{why}");
+    assert_eq!(why["reasons"][0]["kind"], "because_you_bought", "{why}");
 }

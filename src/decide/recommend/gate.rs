@@ -1,0 +1,199 @@
+//! What keeps an item out of a list: asked in the same order for every list, and for the question why.
+
+use super::{list::Ask, taste::Taste};
+use crate::{
+    decide::filter::ItemView,
+    domain::{
+        Item, ItemId, Timestamp,
+        time::{DAY_MS, MINUTE_MS},
+    },
+    snapshot::Snapshot,
+};
+use std::{fmt, sync::Arc};
+
+/// The catalogue as it is now.
+pub trait Goods {
+    /// The item, also a removed one; `None` if it is not known.
+    fn item(&self, item: &ItemId) -> Option<Arc<Item>>;
+}
+
+/// For how long an item is not shown again to whoever has just dealt with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HidePolicy {
+    /// Days after its purchase; 0 = not at all.
+    pub purchased_days: u32,
+    /// Minutes after it was looked at, clicked or put into the cart; 0 = not at all.
+    pub seen_minutes: u32,
+}
+
+impl HidePolicy {
+    /// When a purchase of `at` no longer hides its item.
+    pub fn purchase_ends(&self, at: Timestamp) -> Timestamp {
+        at.plus_ms(i64::from(self.purchased_days).saturating_mul(DAY_MS))
+    }
+
+    /// When something of `at` that is no purchase no longer hides its item.
+    pub fn sight_ends(&self, at: Timestamp) -> Timestamp {
+        at.plus_ms(i64::from(self.seen_minutes).saturating_mul(MINUTE_MS))
+    }
+}
+
+/// The stage that left an item out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The request excludes it.
+    Excluded,
+    /// It is on the page or in the cart.
+    InContext,
+    /// The shopper dealt with it in this visit; until when it stays out.
+    SeenInVisit(Option<Timestamp>),
+    /// The shopper bought it; until when it stays out.
+    BoughtLately(Timestamp),
+    /// It is not in the catalogue.
+    NotInCatalogue,
+    /// The merchant took it out of the catalogue.
+    RemovedFromCatalogue,
+    /// The merchant says that it is not available.
+    NotAvailable,
+    /// There is none left.
+    OutOfStock,
+    /// It is not of the category that is asked for.
+    OtherCategory,
+    /// It does not pass the request's filter.
+    Filtered,
+}
+
+impl Removal {
+    /// The name in the HTTP contract.
+    pub fn stage(self) -> &'static str {
+        match self {
+            Self::Excluded => "excluded",
+            Self::InContext => "in_context",
+            Self::SeenInVisit(_) => "seen_in_visit",
+            Self::BoughtLately(_) => "bought_lately",
+            Self::NotInCatalogue => "not_in_catalogue",
+            Self::RemovedFromCatalogue => "removed_from_catalogue",
+            Self::NotAvailable => "not_available",
+            Self::OutOfStock => "out_of_stock",
+            Self::OtherCategory => "other_category",
+            Self::Filtered => "filtered",
+        }
+    }
+
+    /// What would let the item in.
+    pub fn remedy(self) -> String {
+        match self {
+            Self::Excluded => "Ask without it in `exclude`.".into(),
+            Self::InContext => "Ask without it in `context`.".into(),
+            Self::SeenInVisit(Some(until)) => {
+                format!("Wait until {until}, or lower `recommendations.hide_seen_minutes`.")
+            }
+            Self::SeenInVisit(None) => "Ask without it in `session`.".into(),
+            Self::BoughtLately(until) => {
+                format!("Wait until {until}, or lower `recommendations.hide_purchased_days`.")
+            }
+            Self::NotInCatalogue => "Send an event about it, or PUT it into the catalogue.".into(),
+            Self::RemovedFromCatalogue => "PUT it into the catalogue again.".into(),
+            Self::NotAvailable => "Set `available` to true.".into(),
+            Self::OutOfStock => "Set `stock` above 0, or leave it out.".into(),
+            Self::OtherCategory => "Ask without `category`, or give the item that category.".into(),
+            Self::Filtered => "Ask without `filter`, or change what it looks at.".into(),
+        }
+    }
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Excluded => "The request excludes it.",
+            Self::InContext => "It is on the page or in the cart already.",
+            Self::SeenInVisit(_) => "The shopper has dealt with it in this visit.",
+            Self::BoughtLately(_) => "The shopper has bought it lately.",
+            Self::NotInCatalogue => "It is not in the catalogue.",
+            Self::RemovedFromCatalogue => "It was taken out of the catalogue.",
+            Self::NotAvailable => "The merchant says that it is not available.",
+            Self::OutOfStock => "It is out of stock.",
+            Self::OtherCategory => "It is not of the category that is asked for.",
+            Self::Filtered => "It does not pass the filter.",
+        })
+    }
+}
+
+/// Everything that decides whether an item may be in one list.
+pub struct Gate<'a> {
+    /// What the models know.
+    pub snapshot: &'a Snapshot,
+    /// The shopper.
+    pub taste: &'a Taste,
+    /// What is asked.
+    pub ask: &'a Ask,
+    /// The catalogue.
+    pub goods: &'a dyn Goods,
+    /// For how long things stay out.
+    pub hide: HidePolicy,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Gate<'_> {
+    /// What keeps the item out; `None` if nothing does. Allocates nothing.
+    pub fn removal(&self, item: &ItemId) -> Option<Removal> {
+        let ask = self.ask;
+        if ask.exclude.contains(item) {
+            return Some(Removal::Excluded);
+        }
+        if ask.context.contains(item) {
+            return Some(Removal::InContext);
+        }
+        if let Some(until) = self.purchased_until(item) {
+            return Some(Removal::BoughtLately(until));
+        }
+        if let Some(until) = self.seen_until(item) {
+            return Some(Removal::SeenInVisit(until));
+        }
+        let Some(item) = self.goods.item(item) else { return Some(Removal::NotInCatalogue) };
+        let fields = &item.fields;
+        let view = ItemView { item: &item, now: self.now };
+        if item.removed {
+            Some(Removal::RemovedFromCatalogue)
+        } else if !fields.available.unwrap_or(true) {
+            Some(Removal::NotAvailable)
+        } else if fields.stock == Some(0) {
+            Some(Removal::OutOfStock)
+        } else if ask.category.as_ref().is_some_and(|wanted| !fields.categories.contains(wanted)) {
+            Some(Removal::OtherCategory)
+        } else if ask.filter.as_ref().is_some_and(|filter| !filter.matches(&view)) {
+            Some(Removal::Filtered)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the item may be shown.
+    pub fn admits(&self, item: &ItemId) -> bool {
+        self.removal(item).is_none()
+    }
+
+    fn purchased_until(&self, item: &ItemId) -> Option<Timestamp> {
+        let taste = self.taste;
+        if taste.purchases.is_empty() && taste.new_purchases.is_empty() {
+            return None;
+        }
+        let known = self.snapshot.item_position(item).and_then(|at| {
+            let found = taste.purchases.binary_search_by_key(&at, |purchase| purchase.0);
+            found.ok().map(|found| taste.purchases[found].1)
+        });
+        let new = taste.new_purchases.iter().filter(|purchase| purchase.0 == *item);
+        let last = known.into_iter().chain(new.map(|purchase| purchase.1)).max()?;
+        let until = self.hide.purchase_ends(last);
+        (self.now < until).then_some(until)
+    }
+
+    /// `Some(None)`: as long as the storefront says that it belongs to this visit.
+    fn seen_until(&self, item: &ItemId) -> Option<Option<Timestamp>> {
+        let (_, at) = self.taste.seen.iter().find(|seen| seen.0 == *item)?;
+        let Some(at) = at else { return Some(None) };
+        let until = self.hide.sight_ends(*at);
+        (self.now < until).then_some(Some(until))
+    }
+}
