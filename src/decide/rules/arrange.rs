@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn a_boost_raises_whatever_the_sign() {
-        for (score, min, max) in [(-3.0, -3.0, -1.0), (-2.0, -3.0, -1.0), (0.0, -1.0, 1.0), (5.0, 5.0, 5.0)] {
+        for (score, min, max) in
+            [(-3.0, -3.0, -1.0), (-2.0, -3.0, -1.0), (0.0, -1.0, 1.0), (5.0, 5.0, 5.0)]
+        {
             let plain = boosted(score, min, max, 1.0);
             assert!(boosted(score, min, max, 1.5) > plain && boosted(score, min, max, 0.5) < plain);
         }
@@ -184,8 +186,11 @@ mod tests {
         let capped = apply_caps([], &items, &caps, 10, |item| item);
         // 3 is the second of `c1`; the last two have no brand but share `c0` with 2.
         assert_eq!(ids(capped.kept), ["0", "2", "3", "4"]);
-        let removed: Vec<_> =
-            capped.removed.iter().map(|(item, rule)| (item.item_id.as_str(), rule.as_str())).collect();
+        let removed: Vec<_> = capped
+            .removed
+            .iter()
+            .map(|(item, rule)| (item.item_id.as_str(), rule.as_str()))
+            .collect();
         assert_eq!(removed, [("1", "brand"), ("5", "category")]);
         let pinned = item(9, 2, None);
         let capped = apply_caps([&pinned], &items, &caps, 2, |item| item);
@@ -194,7 +199,8 @@ mod tests {
 
     #[test]
     fn pins_stand_where_they_should_and_short_lists_end_with_them() {
-        let place = |n, pins: &[(u32, u32)]| place_pins([1, 2, 3, 4], pins.to_vec(), n, |item| *item);
+        let place =
+            |n, pins: &[(u32, u32)]| place_pins([1, 2, 3, 4], pins.to_vec(), n, |item| *item);
         assert_eq!(place(4, &[(1, 9), (3, 8)]), [9, 1, 8, 2]);
         assert_eq!(place(10, &[(2, 4)]), [1, 4, 2, 3]);
         assert_eq!(place(10, &[(50, 9), (60, 8)]), [1, 2, 3, 4, 9, 8]);

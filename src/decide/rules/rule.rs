@@ -227,7 +227,8 @@ impl Rule {
 }
 
 fn check(rule: &Rule, minor_digits: u32, problems: &mut Vec<RuleProblem>) -> Option<Filter> {
-    let mut refuse = |pointer: String, detail: String| problems.push(RuleProblem { pointer, detail });
+    let mut refuse =
+        |pointer: String, detail: String| problems.push(RuleProblem { pointer, detail });
     if rule.description.len() > DESCRIPTION_BYTES_MAX {
         let detail = format!("is longer than {DESCRIPTION_BYTES_MAX} bytes");
         refuse("/description".into(), detail);
@@ -246,7 +247,10 @@ fn check(rule: &Rule, minor_digits: u32, problems: &mut Vec<RuleProblem>) -> Opt
         }
     }
     if rule.valid_from.zip(rule.valid_until).is_some_and(|(from, until)| until <= from) {
-        refuse("/valid_until".into(), "must be after valid_from, or the rule is never valid".into());
+        refuse(
+            "/valid_until".into(),
+            "must be after valid_from, or the rule is never valid".into(),
+        );
     }
     match &rule.action {
         Action::Pin { items, position } => {
@@ -358,7 +362,8 @@ mod tests {
             assert_eq!(rule.check(2), Ok(()));
             assert_eq!(serde_json::to_value(&rule).unwrap(), full);
         }
-        let short = json!({"id": "r", "action": {"kind": "hide", "filter": "true"}, "valid_from": 0});
+        let short =
+            json!({"id": "r", "action": {"kind": "hide", "filter": "true"}, "valid_from": 0});
         let rule = read(short).unwrap();
         assert!(rule.enabled && rule.scenarios.is_empty());
         assert_eq!((rule.priority, rule.valid_from), (0, Some(Timestamp(0))));

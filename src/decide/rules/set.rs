@@ -191,9 +191,7 @@ mod tests {
 
     #[test]
     fn the_first_rule_by_priority_then_id_is_named() {
-        let hide = |id: &str, priority: i32| {
-            json!({"id": id, "priority": priority, "action": {"kind": "hide", "filter": "tag = 'x'"}})
-        };
+        let hide = |id: &str, priority: i32| json!({"id": id, "priority": priority, "action": {"kind": "hide", "filter": "tag = 'x'"}});
         let set = set(json!([hide("c", 0), hide("b", 5), hide("a", 5), hide("z", -1)]));
         let shown = item("i", &["y"]);
         let hidden = item("i", &["x"]);
@@ -216,9 +214,7 @@ mod tests {
 
     #[test]
     fn every_filter_must_be_passed_and_factors_are_multiplied_within_bounds() {
-        let boost = |id: &str, factor: f32| {
-            json!({"id": id, "action": {"kind": "boost", "filter": "tag = 'b'", "factor": factor}})
-        };
+        let boost = |id: &str, factor: f32| json!({"id": id, "action": {"kind": "boost", "filter": "tag = 'b'", "factor": factor}});
         let set = set(json!([
             {"id": "f1", "action": {"kind": "filter", "filter": "tag = 'a'"}},
             {"id": "f2", "action": {"kind": "filter", "filter": "tag in ('a', 'b')"}},
@@ -237,9 +233,8 @@ mod tests {
     }
 
     fn pinned(set: &RuleSet, items: &[Item]) -> Vec<(u32, String, String)> {
-        let view = |id: &ItemId| {
-            items.iter().find(|item| item.item_id == *id).map(|item| view(item))
-        };
+        let view =
+            |id: &ItemId| items.iter().find(|item| item.item_id == *id).map(|item| view(item));
         let written = |pin: Pin<'_>| (pin.position, pin.item.to_string(), pin.rule.to_string());
         set.pins(view).into_iter().map(written).collect()
     }
@@ -263,9 +258,7 @@ mod tests {
 
     #[test]
     fn pins_that_cannot_be_shown_are_skipped_and_no_position_is_taken_twice() {
-        let pin = |id: &str, items: &[&str], position: u32| {
-            json!({"id": id, "action": {"kind": "pin", "items": items, "position": position}})
-        };
+        let pin = |id: &str, items: &[&str], position: u32| json!({"id": id, "action": {"kind": "pin", "items": items, "position": position}});
         let set = set(json!([pin("p", &["gone", "a", "b"], 1), pin("q", &["b", "c", "d"], 2)]));
         let items = ["a", "b", "c", "d"].map(|id| item(id, &[]));
         let expected = [(1, "a", "p"), (2, "b", "p"), (3, "c", "q"), (4, "d", "q")];
