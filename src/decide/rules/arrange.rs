@@ -127,7 +127,7 @@ pub fn place_pins<T, K: Eq + Hash>(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::rule::CapBy, *};
+    use super::{super::cap::CapBy, *};
     use crate::domain::{ItemFields, ItemId, Timestamp};
     use proptest::prelude::*;
 

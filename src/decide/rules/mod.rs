@@ -19,11 +19,13 @@
 //! and whether an item can be sold.
 
 pub mod arrange;
+mod cap;
 mod lint;
 mod rule;
 mod set;
 
 pub use arrange::{apply_caps, boosted, one_per_group, place_pins};
+pub use cap::CapBy;
 pub use lint::{Finding, LINT_FINDINGS_MAX, LINT_ITEMS_MAX, LINT_RULES_MAX, Severity, lint};
-pub use rule::{Action, CapBy, CheckedRule, Rule, RuleProblem};
+pub use rule::{Action, CheckedRule, Rule, RuleProblem};
 pub use set::{Cap, Effect, Pin, RuleSet};

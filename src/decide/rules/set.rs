@@ -1,6 +1,9 @@
 //! The rules in force for one scenario at one time, ready to be asked about items.
 
-use super::rule::{Action, CapBy, CheckedRule, FACTOR_MAX};
+use super::{
+    cap::CapBy,
+    rule::{Action, CheckedRule, FACTOR_MAX},
+};
 use crate::{
     decide::filter::{Filter, ItemView},
     domain::{ItemId, RuleId, Timestamp},
