@@ -15,7 +15,7 @@
 //! `filter`, no `hide`, and every `cap`, and its factors are multiplied. A pin is not subject to caps but
 //! counts towards them.
 //!
-//! [`lint`] finds rules that do not do what their author can have meant. Not here: where rules are kept,
+//! [`lint()`] finds rules that do not do what their author can have meant. Not here: where rules are kept,
 //! and whether an item can be sold.
 
 pub mod arrange;
