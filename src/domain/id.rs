@@ -94,6 +94,10 @@ shop_id! {
     /// One visit, as the storefront names it; stands in for the user while nobody is signed in.
     SessionId
 }
+shop_id! {
+    /// A rule of the merchandisers', as they name it.
+    RuleId
+}
 
 /// Whose behaviour an event tells of: a known customer, or a visit by somebody unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ pub mod run;
 pub mod time;
 
 pub use event::{Event, EventContext, EventKind, RecordedEvent, Sequence};
-pub use id::{IdError, ItemId, SessionId, ShopperId, UserId};
+pub use id::{IdError, ItemId, RuleId, SessionId, ShopperId, UserId};
 pub use item::{Item, ItemChange, ItemFields, Patch};
 pub use money::{Cents, Currency, MoneyError};
 pub use person::{ErasureReceipt, User};

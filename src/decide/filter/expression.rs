@@ -138,7 +138,12 @@ impl Expression {
         if airy.text.len() <= FILTER_BYTES_MAX {
             return airy.text;
         }
-        let mut tight = Writer { text: String::with_capacity(FILTER_BYTES_MAX), is_tight: true };
+        self.tight_text()
+    }
+
+    /// The canonical text without spaces that can be spared.
+    pub(super) fn tight_text(&self) -> String {
+        let mut tight = Writer { text: String::new(), is_tight: true };
         tight.expression(self);
         tight.text
     }

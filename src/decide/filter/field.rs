@@ -214,7 +214,7 @@ mod tests {
             ("prise", "price"),
             ("listPrice", "list_price"),
             ("barnd", "brand"),
-            ("Categorys", "categories"),
+            ("Categorys", "category"),
             ("SKU", "item"),
             ("leadtime_days", "lead_time_days"),
             ("atributes", "attributes"),

@@ -231,7 +231,7 @@ fn operator(input: &mut Tokens<'_>, field: &Field) -> Parsed<Operator> {
     }
     if opt(one_of(Kind::Not)).parse_next(input)?.is_none() {
         let expected =
-            format!("an operator after `{field}` (=, !=, <, <=, >, >=, in, contains, is missing)",);
+            format!("an operator after `{field}` (=, !=, <, <=, >, >=, in, contains, is missing)");
         return refuse(input, &expected);
     }
     let inverted = |token: &Token<'_>| match token.kind {

@@ -129,8 +129,9 @@ mod tests {
         {
             assert_eq!(number(written).to_string(), shortest);
         }
-        assert_eq!(number("999999999999999999").to_f64(), 1e18);
-        assert_eq!(number("0.000000000000000001").to_f64(), 1e-18);
+        for (written, nearest) in [("999999999999999999", 1e18), ("0.000000000000000001", 1e-18)] {
+            assert_eq!(number(written).to_f64().to_bits(), f64::to_bits(nearest));
+        }
         assert_eq!(Decimal::parse("1234567890123456789"), None);
         assert_eq!(Decimal::parse("0.0000000000000000001"), None);
         assert!(number("-1.5") < number("-1.25") && number("2") < number("10"));
