@@ -1,7 +1,9 @@
 //! The composition root: alone knows concrete back ends, and puts the rooms together.
 
 use crate::{
-    api::{ApiState, answers::Answers, router, shelves::Shelves, state::ApiParts},
+    api::{
+        ApiState, answers::Answers, router, rule_book::RuleBook, shelves::Shelves, state::ApiParts,
+    },
     config::Config,
     decide::price::PricePolicy,
     domain::{Clock, SystemClock},
@@ -117,6 +119,7 @@ impl App {
         let live = Arc::new(Live {
             catalogue: Catalogue::new(config.catalogue.items_max),
             shoppers: Shoppers::new(config.live.shoppers_max, config.live.events_per_shopper_max),
+            rules: arc_swap::ArcSwap::default(),
         });
         let watermark = snapshots.current().watermark;
         let follower =
@@ -153,6 +156,7 @@ impl App {
             runs,
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
             answers: Answers::new(config.recommendations.answers_bytes_max),
+            rule_book: RuleBook::default(),
             ingest: door,
             config,
             weighting,

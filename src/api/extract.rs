@@ -93,6 +93,30 @@ impl Body {
     }
 }
 
+/// A value of a document that was read already.
+pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let (pointer, detail) = (pointer_of(error.path()), error.inner().to_string());
+        ApiError::Invalid {
+            detail: "the body does not have the form that is asked for".into(),
+            errors: vec![FieldError { pointer, detail }],
+        }
+    })
+}
+
+/// Says of what is invalid that it stands within `prefix`.
+pub fn within(prefix: &str, error: ApiError) -> ApiError {
+    match error {
+        ApiError::Invalid { detail, mut errors } => {
+            for error in &mut errors {
+                error.pointer = format!("{prefix}{}", error.pointer);
+            }
+            ApiError::Invalid { detail, errors }
+        }
+        other => other,
+    }
+}
+
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()

@@ -16,6 +16,8 @@ pub mod prices;
 pub mod recommendations;
 pub mod rendered;
 pub mod router;
+pub mod rule_book;
+pub mod rules;
 pub mod shelves;
 pub mod state;
 pub mod why;

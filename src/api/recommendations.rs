@@ -137,7 +137,7 @@ pub struct ListItem {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListReason {
     /// `buy_again`, `seen_before`, `because_you_bought`, `because_you_liked`, `people_like_you`,
-    /// `popular`.
+    /// `popular`, `pinned`.
     pub(super) kind: &'static str,
     /// The items that caused it.
     pub(super) items: Vec<String>,
@@ -322,7 +322,8 @@ fn bounded(ask: Ask) -> Result<Ask, ApiError> {
 fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
     let shelf = shelf_key(state, &snapshot, wanted.asker, &wanted.ask.context);
-    let list = list_of(state, &snapshot, (&shelf, &wanted.ask, wanted.price), now);
+    let list =
+        list_of(state, &snapshot, (&shelf, &wanted.ask, wanted.price, &wanted.scenario), now);
     let given = Given {
         user: wanted.user,
         scenario: wanted.scenario,
@@ -409,7 +410,7 @@ impl Page<'_> {
         let n_excluded = ask.exclude.len();
         ask.exclude.extend(shown.iter().cloned());
         let shelf = before.shelf.served_by(&snapshot);
-        let wanted = (&shelf, &ask, price.unwrap_or(true));
+        let wanted = (&shelf, &ask, price.unwrap_or(true), before.scenario.as_str());
         let list = page_of(state, &snapshot, wanted, shown.len() + 1, now);
         ask.exclude.truncate(n_excluded);
         let given = Given {

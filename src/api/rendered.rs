@@ -30,6 +30,8 @@ pub struct RenderKey {
     exclude: Vec<ItemId>,
     explain: bool,
     price: bool,
+    /// The rules' revision, and where they are asked about, if there are any.
+    rules: (i64, Option<String>),
 }
 
 /// A list in JSON, and how long it is true.
@@ -72,11 +74,13 @@ impl Weighter<RenderKey, Arc<Rendered>> for RenderedBytes {
 pub fn list_of(
     state: &ApiState,
     snapshot: &Snapshot,
-    (shelf_key, ask, price): (&ShelfKey, &Ask, bool),
+    wanted: (&ShelfKey, &Ask, bool, &str),
     now: Timestamp,
 ) -> Arc<Rendered> {
+    let (shelf_key, ask, price, scenario) = wanted;
     // Read before anything else: a change while the list is made must make it untrue.
     let epoch = state.live.catalogue.epoch();
+    let book = state.rule_book();
     let mut key = RenderKey {
         shelf: shelf_key.clone(),
         n: ask.n,
@@ -85,6 +89,7 @@ pub fn list_of(
         exclude: ask.exclude.clone(),
         explain: ask.explain,
         price,
+        rules: (book.revision, (!book.is_empty()).then(|| scenario.to_owned())),
     };
     let is_true = |list: &Rendered, popular: Option<&Arc<Popular>>| {
         let same_popular = match (&list.popular, popular) {
@@ -107,7 +112,8 @@ pub fn list_of(
     if let Some(list) = known.filter(|list| is_true(list, popular.as_ref())) {
         return list;
     }
-    let list = Arc::new(render(state, snapshot, (&shelf, popular, ask), (epoch, price, 1), now));
+    let list =
+        Arc::new(render(state, snapshot, (&shelf, popular, ask), (epoch, price, 1, scenario), now));
     state.shelves.rendered.insert(key, list.clone());
     state.metrics.list_cache_bytes.set(state.shelves.n_bytes() as i64);
     list
@@ -117,27 +123,30 @@ pub fn list_of(
 pub fn page_of(
     state: &ApiState,
     snapshot: &Snapshot,
-    (shelf_key, ask, price): (&ShelfKey, &Ask, bool),
+    wanted: (&ShelfKey, &Ask, bool, &str),
     first_rank: usize,
     now: Timestamp,
 ) -> Rendered {
+    let (shelf_key, ask, price, scenario) = wanted;
     let epoch = state.live.catalogue.epoch();
     let shelf = shelf_of(state, snapshot, shelf_key);
     let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
-    render(state, snapshot, (&shelf, popular, ask), (epoch, price, first_rank), now)
+    render(state, snapshot, (&shelf, popular, ask), (epoch, price, first_rank, scenario), now)
 }
 
 fn render(
     state: &ApiState,
     snapshot: &Snapshot,
     (shelf, popular, ask): (&Shelf, Option<Arc<Popular>>, &Ask),
-    (epoch, price, first_rank): (u64, bool, usize),
+    (epoch, price, first_rank, scenario): (u64, bool, usize, &str),
     now: Timestamp,
 ) -> Rendered {
     let hide = state.hide_policy();
     let nobody = Popular::default();
     let popularity = popular.as_deref().unwrap_or(&nobody);
-    let gate = Gate { snapshot, taste: &shelf.taste, ask, goods: &**state, hide, now };
+    let book = state.rule_book();
+    let (taste, rules) = (&shelf.taste, &book.in_force(scenario, now));
+    let gate = Gate { snapshot, taste, ask, goods: &**state, rules, hide, now };
     let list = recommend(shelf, popularity, &gate);
     let picks = list.picks.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
     let items: Vec<ListItem> = list
@@ -156,20 +165,25 @@ fn render(
         source: list.source,
         empty_because: list.empty_because,
         epoch,
-        until: true_until(state, shelf, hide, now),
+        until: true_until(state, shelf, (hide, book.next_turn(now)), now),
         popular,
     }
 }
 
 /// When the list may change without anybody doing anything: at the end of half a quote's period, where
-/// quotes are made anew, or when something has been hidden for long enough.
-fn true_until(state: &ApiState, shelf: &Shelf, hide: HidePolicy, now: Timestamp) -> Timestamp {
+/// quotes are made anew, when something has been hidden for long enough, or when a rule begins or ends.
+fn true_until(
+    state: &ApiState,
+    shelf: &Shelf,
+    (hide, rules_turn): (HidePolicy, Option<Timestamp>),
+    now: Timestamp,
+) -> Timestamp {
     let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
     let quotes_end = Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half));
     let taste = &shelf.taste;
     let bought = taste.purchase_times().map(|at| hide.purchase_ends(at));
     let seen = taste.seen.iter().filter_map(|seen| seen.1).map(|at| hide.sight_ends(at));
-    bought.chain(seen).filter(|at| *at > now).fold(quotes_end, Timestamp::min)
+    bought.chain(seen).chain(rules_turn).filter(|at| *at > now).fold(quotes_end, Timestamp::min)
 }
 
 fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {

@@ -4,7 +4,7 @@ use super::{
     auth::{Scope, require},
     catalogue,
     error::ApiError,
-    events, middleware, operator, people, prices, recommendations,
+    events, middleware, operator, people, prices, recommendations, rules,
     state::ApiState,
     why,
 };
@@ -48,6 +48,9 @@ pub fn router(state: ApiState) -> Router {
     let admin = OpenApiRouter::new()
         .routes(routes!(people::put_user, people::get_user, people::delete_user))
         .routes(routes!(people::export_user))
+        .routes(routes!(rules::get_rules))
+        .routes(routes!(rules::get_rule, rules::put_rule, rules::delete_rule))
+        .routes(routes!(rules::post_lint))
         .routes(routes!(operator::status))
         .routes(routes!(operator::models))
         .routes(routes!(operator::train))

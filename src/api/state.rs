@@ -1,6 +1,10 @@
 //! What handlers share.
 
-use super::{answers::Answers, shelves::Shelves};
+use super::{
+    answers::Answers,
+    rule_book::{Book, RuleBook},
+    shelves::Shelves,
+};
 use crate::{
     config::Config,
     decide::{
@@ -60,6 +64,8 @@ pub struct ApiParts {
     pub shelves: Arc<Shelves>,
     /// The answers of late.
     pub answers: Answers,
+    /// The rules, read.
+    pub rule_book: RuleBook,
     /// Saved snapshots.
     pub folder: SnapshotFolder,
     /// The way to the trainer.
@@ -92,6 +98,11 @@ pub struct Money {
 }
 
 impl ApiState {
+    /// The rules as they are now.
+    pub fn rule_book(&self) -> Arc<Book> {
+        self.rule_book.of(&self.live.rules.load(), self.currency.digits())
+    }
+
     /// For how long an item is not shown again to whoever has just dealt with it.
     pub fn hide_policy(&self) -> HidePolicy {
         let limits = &self.config.recommendations;

@@ -26,7 +26,8 @@ pub struct WhyAnswer {
     shown: bool,
     /// `shown`, `ranked_below`, `not_a_candidate`, or what keeps it out whatever its score: `excluded`,
     /// `in_context`, `bought_lately`, `seen_in_visit`, `not_in_catalogue`, `removed_from_catalogue`,
-    /// `not_available`, `out_of_stock`, `other_category`, `filtered`.
+    /// `not_available`, `out_of_stock`, `other_category`, `filtered`, `hidden_by_rule`, `filtered_by_rule`,
+    /// `variant_shown`, `capped_by_rule`.
     stage: &'static str,
     /// The same for people.
     because: String,
@@ -76,7 +77,9 @@ pub async fn get_why(
     let key = shelf_key(&state, &snapshot, wanted.asker, &ask.context);
     let shelf = shelf_of(&state, &snapshot, &key);
     let popular = popular_now(&state, &snapshot);
+    let rules = &state.rule_book().in_force(&wanted.scenario, now);
     let gate = Gate {
+        rules,
         snapshot: &snapshot,
         taste: &shelf.taste,
         ask,
@@ -110,7 +113,7 @@ pub async fn get_why(
 
 /// The stage, why, and what would change it.
 fn in_words(found: &Why, n: usize) -> (&'static str, String, Option<String>) {
-    if let Some(removal) = found.removal {
+    if let Some(removal) = &found.removal {
         return (removal.stage(), removal.to_string(), Some(removal.remedy()));
     }
     match found.rank {

@@ -8,6 +8,7 @@ pub mod item;
 pub mod money;
 pub mod person;
 pub mod price;
+pub mod rule;
 pub mod run;
 pub mod time;
 
@@ -17,5 +18,6 @@ pub use item::{Item, ItemChange, ItemFields, Patch};
 pub use money::{Cents, Currency, MoneyError};
 pub use person::{ErasureReceipt, User};
 pub use price::{CompetitorPrice, PriceEntry, PriceReason};
+pub use rule::{StoredRule, StoredRules};
 pub use run::{ModelRun, RunOutcome};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -102,6 +102,10 @@ impl Follower {
                 self.live.catalogue.apply(item);
             }
         }
+        let known = self.live.rules.load().revision;
+        if let Some(rules) = self.store.rules(known).await? {
+            self.live.apply_rules(rules);
+        }
         loop {
             let events = self.store.events_after(self.sequence, PAGE).await?;
             let Some(last) = events.last() else { break };

@@ -9,9 +9,10 @@ pub mod follower;
 pub mod shoppers;
 
 use crate::{
-    domain::{Event, ItemId, Sequence, Timestamp, UserId},
+    domain::{Event, ItemId, Sequence, StoredRules, Timestamp, UserId},
     record::{ingest::Committed, store::Known},
 };
+use arc_swap::ArcSwap;
 use catalogue::Catalogue;
 use shoppers::Shoppers;
 
@@ -21,6 +22,20 @@ pub struct Live {
     pub catalogue: Catalogue,
     /// Recent events by shopper.
     pub shoppers: Shoppers,
+    /// What the shop's people want shown.
+    pub rules: ArcSwap<StoredRules>,
+}
+
+impl Live {
+    /// Takes the rules as the store has them; an older revision than the known one changes nothing.
+    pub fn apply_rules(&self, rules: StoredRules) {
+        let rules = std::sync::Arc::new(rules);
+        self.rules.rcu(
+            |known| {
+                if known.revision < rules.revision { rules.clone() } else { known.clone() }
+            },
+        );
+    }
 }
 
 impl Committed for Live {

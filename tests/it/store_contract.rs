@@ -4,8 +4,8 @@ use crate::support::postgres;
 use shopkeeper::{
     domain::{
         Cents, CompetitorPrice, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId,
-        ModelRun, Patch, PriceEntry, PriceReason, RunOutcome, Sequence, SessionId, Timestamp,
-        UserId, item::ItemPatch, person::user_hash,
+        ModelRun, Patch, PriceEntry, PriceReason, RuleId, RunOutcome, Sequence, SessionId,
+        Timestamp, UserId, item::ItemPatch, person::user_hash,
     },
     record::store::{
         NewPrice, NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore,
@@ -62,6 +62,7 @@ on_both!(
     an_erased_user_leaves_a_receipt_and_nothing_else,
     runs_come_newest_first,
     a_lease_has_one_holder,
+    rules_are_kept_by_revision,
     totals_count_everything,
 );
 
@@ -540,4 +541,28 @@ async fn a_stopped_postgres_is_unavailable_and_comes_back() {
     cluster.resume();
     append(&store, &[view("u", "b", None)]).await;
     assert_eq!(all_events(&store).await.len(), 2);
+}
+
+async fn rules_are_kept_by_revision(store: Arc<dyn Store>) {
+    let id = |text: &str| RuleId::new(text).unwrap();
+    let start = store.rules(-1).await.unwrap().unwrap();
+    assert!(start.rules.is_empty());
+    assert_eq!(store.rules(start.revision).await.unwrap(), None);
+    let body = serde_json::json!({ "say": "it's \"so\"", "n": [1, null] });
+    assert_eq!(store.change_rule(&id("b"), Some(&body), T0, 2).await.unwrap(), Some(false));
+    assert_eq!(store.change_rule(&id("a"), Some(&body), T0, 2).await.unwrap(), Some(false));
+    let found = store.rules(start.revision).await.unwrap().unwrap();
+    assert!(found.revision > start.revision);
+    let names: Vec<&str> = found.rules.iter().map(|rule| rule.rule_id.as_str()).collect();
+    assert_eq!((names, &found.rules[0].body), (vec!["a", "b"], &body));
+    assert_eq!(found.rules[0].updated_at, T0);
+    // A third is too many, another text for the first is not.
+    assert_eq!(store.change_rule(&id("c"), Some(&body), T0, 2).await.unwrap(), None);
+    assert_eq!(store.rules(found.revision).await.unwrap(), None, "nothing has changed");
+    let other = serde_json::json!({});
+    assert_eq!(store.change_rule(&id("a"), Some(&other), T0, 2).await.unwrap(), Some(true));
+    assert_eq!(store.change_rule(&id("b"), None, T0, 2).await.unwrap(), Some(true));
+    assert_eq!(store.change_rule(&id("b"), None, T0, 2).await.unwrap(), Some(false));
+    let found = store.rules(found.revision).await.unwrap().unwrap();
+    assert_eq!((found.rules.len(), &found.rules[0].body), (1, &other));
 }

@@ -2,9 +2,9 @@
 
 use super::{list::Ask, taste::Taste};
 use crate::{
-    decide::filter::ItemView,
+    decide::{filter::ItemView, rules::RuleSet},
     domain::{
-        Item, ItemId, Timestamp,
+        Item, ItemId, RuleId, Timestamp,
         time::{DAY_MS, MINUTE_MS},
     },
     snapshot::Snapshot,
@@ -39,11 +39,11 @@ impl HidePolicy {
 }
 
 /// The stage that left an item out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// The request excludes it.
     Excluded,
-    /// It is on the page or in the cart.
+    /// It, or another variant of it, is on the page or in the cart.
     InContext,
     /// The shopper dealt with it in this visit; until when it stays out.
     SeenInVisit(Option<Timestamp>),
@@ -61,11 +61,19 @@ pub enum Removal {
     OtherCategory,
     /// It does not pass the request's filter.
     Filtered,
+    /// This rule hides it.
+    HiddenByRule(RuleId),
+    /// It does not pass the filter of this rule.
+    FilteredByRule(RuleId),
+    /// Another variant of it is in the list already.
+    VariantShown(ItemId),
+    /// This rule allows no more of its kind.
+    CappedByRule(RuleId),
 }
 
 impl Removal {
     /// The name in the HTTP contract.
-    pub fn stage(self) -> &'static str {
+    pub fn stage(&self) -> &'static str {
         match self {
             Self::Excluded => "excluded",
             Self::InContext => "in_context",
@@ -77,11 +85,15 @@ impl Removal {
             Self::OutOfStock => "out_of_stock",
             Self::OtherCategory => "other_category",
             Self::Filtered => "filtered",
+            Self::HiddenByRule(_) => "hidden_by_rule",
+            Self::FilteredByRule(_) => "filtered_by_rule",
+            Self::VariantShown(_) => "variant_shown",
+            Self::CappedByRule(_) => "capped_by_rule",
         }
     }
 
     /// What would let the item in.
-    pub fn remedy(self) -> String {
+    pub fn remedy(&self) -> String {
         match self {
             Self::Excluded => "Ask without it in `exclude`.".into(),
             Self::InContext => "Ask without it in `context`.".into(),
@@ -98,6 +110,14 @@ impl Removal {
             Self::OutOfStock => "Set `stock` above 0, or leave it out.".into(),
             Self::OtherCategory => "Ask without `category`, or give the item that category.".into(),
             Self::Filtered => "Ask without `filter`, or change what it looks at.".into(),
+            Self::HiddenByRule(rule) | Self::FilteredByRule(rule) | Self::CappedByRule(rule) => {
+                format!(
+                    "Change or disable the rule `{rule}`, or pin the item with a higher priority."
+                )
+            }
+            Self::VariantShown(item) => {
+                format!("Ask without `{item}`, or give the item another `group`.")
+            }
         }
     }
 }
@@ -106,7 +126,9 @@ impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Excluded => "The request excludes it.",
-            Self::InContext => "It is on the page or in the cart already.",
+            Self::InContext => {
+                "It, or another variant of it, is on the page or in the cart already."
+            }
             Self::SeenInVisit(_) => "The shopper has dealt with it in this visit.",
             Self::BoughtLately(_) => "The shopper has bought it lately.",
             Self::NotInCatalogue => "It is not in the catalogue.",
@@ -115,6 +137,10 @@ impl fmt::Display for Removal {
             Self::OutOfStock => "It is out of stock.",
             Self::OtherCategory => "It is not of the category that is asked for.",
             Self::Filtered => "It does not pass the filter.",
+            Self::HiddenByRule(_) => "A rule hides it.",
+            Self::FilteredByRule(_) => "It does not pass the filter of a rule.",
+            Self::VariantShown(_) => "Another variant of it is in the list.",
+            Self::CappedByRule(_) => "A rule allows no more of its kind.",
         })
     }
 }
@@ -129,6 +155,8 @@ pub struct Gate<'a> {
     pub ask: &'a Ask,
     /// The catalogue.
     pub goods: &'a dyn Goods,
+    /// What the shop's people want shown.
+    pub rules: &'a RuleSet,
     /// For how long things stay out.
     pub hide: HidePolicy,
     /// When.
@@ -136,42 +164,58 @@ pub struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    /// What keeps the item out; `None` if nothing does. Allocates nothing.
-    pub fn removal(&self, item: &ItemId) -> Option<Removal> {
-        let ask = self.ask;
-        if ask.exclude.contains(item) {
-            return Some(Removal::Excluded);
-        }
-        if ask.context.contains(item) {
-            return Some(Removal::InContext);
-        }
-        if let Some(until) = self.purchased_until(item) {
-            return Some(Removal::BoughtLately(until));
-        }
-        if let Some(until) = self.seen_until(item) {
-            return Some(Removal::SeenInVisit(until));
-        }
-        let Some(item) = self.goods.item(item) else { return Some(Removal::NotInCatalogue) };
-        let fields = &item.fields;
-        let view = ItemView { item: &item, now: self.now };
-        if item.removed {
-            Some(Removal::RemovedFromCatalogue)
-        } else if !fields.available.unwrap_or(true) {
-            Some(Removal::NotAvailable)
-        } else if fields.stock == Some(0) {
-            Some(Removal::OutOfStock)
-        } else if ask.category.as_ref().is_some_and(|wanted| !fields.categories.contains(wanted)) {
-            Some(Removal::OtherCategory)
-        } else if ask.filter.as_ref().is_some_and(|filter| !filter.matches(&view)) {
-            Some(Removal::Filtered)
-        } else {
-            None
+    /// The item, or what keeps it out.
+    pub fn admit(&self, item: &ItemId) -> Result<Arc<Item>, Removal> {
+        let item = self.sellable(item)?;
+        let effect = self.rules.effect(&self.view(&item));
+        match (effect.hidden_by, effect.filtered_by) {
+            (Some(rule), _) => Err(Removal::HiddenByRule(rule.clone())),
+            (None, Some(rule)) => Err(Removal::FilteredByRule(rule.clone())),
+            (None, None) => Ok(item),
         }
     }
 
-    /// Whether the item may be shown.
-    pub fn admits(&self, item: &ItemId) -> bool {
-        self.removal(item).is_none()
+    /// The item as filters see it.
+    pub fn view<'i>(&self, item: &'i Item) -> ItemView<'i> {
+        ItemView { item, now: self.now }
+    }
+
+    /// The item, or what keeps it out whatever the rules say.
+    pub fn sellable(&self, item_id: &ItemId) -> Result<Arc<Item>, Removal> {
+        let ask = self.ask;
+        if ask.exclude.contains(item_id) {
+            return Err(Removal::Excluded);
+        }
+        if ask.context.contains(item_id) {
+            return Err(Removal::InContext);
+        }
+        if let Some(until) = self.purchased_until(item_id) {
+            return Err(Removal::BoughtLately(until));
+        }
+        if let Some(until) = self.seen_until(item_id) {
+            return Err(Removal::SeenInVisit(until));
+        }
+        let item = self.goods.item(item_id).ok_or(Removal::NotInCatalogue)?;
+        let fields = &item.fields;
+        let is_of_context = |group: &str| {
+            let others = ask.context.iter().filter_map(|other| self.goods.item(other));
+            others.into_iter().any(|other| other.fields.group.as_deref() == Some(group))
+        };
+        if item.removed {
+            Err(Removal::RemovedFromCatalogue)
+        } else if !fields.available.unwrap_or(true) {
+            Err(Removal::NotAvailable)
+        } else if fields.stock == Some(0) {
+            Err(Removal::OutOfStock)
+        } else if ask.category.as_ref().is_some_and(|wanted| !fields.categories.contains(wanted)) {
+            Err(Removal::OtherCategory)
+        } else if ask.filter.as_ref().is_some_and(|filter| !filter.matches(&self.view(&item))) {
+            Err(Removal::Filtered)
+        } else if fields.group.as_deref().is_some_and(is_of_context) {
+            Err(Removal::InContext)
+        } else {
+            Ok(item)
+        }
     }
 
     fn purchased_until(&self, item: &ItemId) -> Option<Timestamp> {

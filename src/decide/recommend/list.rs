@@ -7,13 +7,17 @@ use super::{
     shelf::{Shelf, with_scores},
 };
 use crate::{
-    decide::filter::Filter,
-    domain::ItemId,
+    decide::{
+        filter::Filter,
+        rules::{apply_caps, boosted, one_per_group, place_pins},
+    },
+    domain::{Item, ItemId, RuleId},
     learn::{
         dataset::ItemIdx,
         recommenders::{Query, top_n::top_n},
     },
 };
+use std::sync::Arc;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -71,38 +75,32 @@ pub struct Answer {
 /// say.
 pub fn recommend(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>) -> Answer {
     let (snapshot, taste, ask) = (gate.snapshot, &shelf.taste, gate.ask);
-    let picks: Vec<Pick> = if let Some(ranked) = &shelf.ranked {
-        let keep = |at: ItemIdx| gate.admits(&snapshot.items[at.0 as usize]);
-        let mut best: Vec<_> =
-            ranked.iter().copied().filter(|pick| keep(pick.0)).take(ask.n).collect();
-        if best.len() < ask.n && !shelf.is_complete {
-            let all = with_scores(snapshot, taste, |scores| top_n(scores, ask.n, keep));
-            best = all.unwrap_or(best);
+    let arranged = arrange(candidates(shelf, popular, gate, ask.n), gate, ask.n);
+    let query = Query { user: taste.user, history: &taste.history };
+    let why = |candidate: &Candidate| {
+        let position = snapshot.item_position(&candidate.item.item_id).map(ItemIdx);
+        let mut why: Vec<Reason> = candidate.pinned_by.iter().map(|_| Reason::pinned()).collect();
+        match position.filter(|_| shelf.ranked.is_some()) {
+            Some(at) => why.extend(reasons(snapshot, taste, query, at)),
+            None if candidate.pinned_by.is_none() => why.push(Reason::popular()),
+            None => {}
         }
-        let query = Query { user: taste.user, history: &taste.history };
-        let why = |at| if ask.explain { reasons(snapshot, taste, query, at) } else { Vec::new() };
-        best.into_iter()
-            .map(|(at, score)| Pick {
-                item: snapshot.items[at.0 as usize].clone(),
-                score,
-                reasons: why(at),
-            })
-            .collect()
-    } else {
-        popular
-            .iter(snapshot)
-            .filter(|(item, _)| gate.admits(item))
-            .take(ask.n)
-            .map(|(item, score)| Pick {
-                item: item.clone(),
-                score,
-                reasons: if ask.explain { vec![Reason::popular()] } else { Vec::new() },
-            })
-            .collect()
+        why
     };
+    let picks: Vec<Pick> = arranged
+        .list
+        .iter()
+        .map(|candidate| Pick {
+            item: candidate.item.item_id.clone(),
+            score: candidate.score,
+            reasons: if ask.explain { why(candidate) } else { Vec::new() },
+        })
+        .collect();
     let empty_because = picks.is_empty().then(|| {
         if popular.iter(snapshot).next().is_none() && snapshot.items.is_empty() {
             "no events have been recorded yet"
+        } else if !gate.rules.is_empty() {
+            "no sellable item is left after exclusions and the rules of this scenario"
         } else if ask.filter.is_some() {
             "no sellable item that passes the filter is left after exclusions"
         } else if ask.category.is_some() {
@@ -112,6 +110,138 @@ pub fn recommend(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>) -> Answer {
         }
     });
     Answer { picks, source: Source::of(shelf), empty_because }
+}
+
+/// An item that may be in the list.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) item: Arc<Item>,
+    pub(super) score: f32,
+    /// The rule that pins it.
+    pub(super) pinned_by: Option<RuleId>,
+}
+
+/// Candidates among which rules boost and cap; more than any list is long.
+const RULED_MAX: usize = 300;
+
+/// What the gate admits, best first: at least `n` if there are so many, and enough for rules to choose from.
+pub(super) fn candidates(
+    shelf: &Shelf,
+    popular: &Popular,
+    gate: &Gate<'_>,
+    n: usize,
+) -> Vec<Candidate> {
+    let snapshot = gate.snapshot;
+    let n = if gate.rules.is_empty() { n } else { n.max(RULED_MAX) };
+    let candidate = |item: Arc<Item>, score| Candidate { item, score, pinned_by: None };
+    let Some(ranked) = &shelf.ranked else {
+        let mut groups = Groups::default();
+        let admitted = popular.iter(snapshot).filter_map(|(item, score)| {
+            let item = gate.admit(item).ok().filter(|item| groups.is_new(item))?;
+            Some(candidate(item, score))
+        });
+        return admitted.take(n).collect();
+    };
+    let mut groups = Groups::default();
+    let mut admit = |at: ItemIdx, score| {
+        let item = gate.admit(&snapshot.items[at.0 as usize]).ok();
+        Some(candidate(item.filter(|item| groups.is_new(item))?, score))
+    };
+    let best: Vec<_> = ranked.iter().filter_map(|&(at, score)| admit(at, score)).take(n).collect();
+    if best.len() >= n || shelf.is_complete {
+        return best;
+    }
+    // Exclusions have used up what was kept: all items are looked at, until the variants suffice.
+    let mut wanted = n;
+    loop {
+        let keep = |at: ItemIdx| gate.admit(&snapshot.items[at.0 as usize]).is_ok();
+        let all = with_scores(snapshot, &shelf.taste, |scores| top_n(scores, wanted, keep));
+        let Some(all) = all else { return best };
+        let mut groups = Groups::default();
+        let admit = |&(at, score): &(ItemIdx, f32)| {
+            let item = gate.admit(&snapshot.items[at.0 as usize]).ok();
+            Some(candidate(item.filter(|item| groups.is_new(item))?, score))
+        };
+        let best: Vec<_> = all.iter().filter_map(admit).take(n).collect();
+        if best.len() >= n || all.len() < wanted || wanted >= n * VARIANTS_MAX {
+            return best;
+        }
+        wanted *= 2;
+    }
+}
+
+/// Variants of one product that may crowd the best items before a list gets short.
+const VARIANTS_MAX: usize = 64;
+
+/// The groups that have an item in the list.
+#[derive(Default)]
+struct Groups(Vec<Arc<Item>>);
+
+impl Groups {
+    /// Whether the item's group has none yet; from now on it has.
+    fn is_new(&mut self, item: &Arc<Item>) -> bool {
+        let Some(group) = &item.fields.group else { return true };
+        let is_new = !self.0.iter().any(|shown| shown.fields.group.as_ref() == Some(group));
+        if is_new {
+            self.0.push(item.clone());
+        }
+        is_new
+    }
+}
+
+/// A list, and what the rules took out of it.
+pub(super) struct Arranged {
+    pub(super) list: Vec<Candidate>,
+    pub(super) capped: Vec<(ItemId, RuleId)>,
+}
+
+/// Lets the rules work on candidates: boosts, pins, caps; cut to `n`.
+pub(super) fn arrange(mut pool: Vec<Candidate>, gate: &Gate<'_>, n: usize) -> Arranged {
+    let rules = gate.rules;
+    if rules.is_empty() {
+        pool.truncate(n);
+        return Arranged { list: pool, capped: Vec::new() };
+    }
+    boost(&mut pool, gate);
+    let known: Vec<(ItemId, Arc<Item>)> = rules
+        .pinned_items()
+        .filter_map(|item| Some((item.clone(), gate.sellable(item).ok()?)))
+        .collect();
+    let view = |item: &ItemId| {
+        known.iter().find(|known| known.0 == *item).map(|known| gate.view(&known.1))
+    };
+    let pins: Vec<(u32, Candidate)> = rules
+        .pins(view)
+        .into_iter()
+        .filter_map(|pin| {
+            let item = known.iter().find(|known| known.0 == *pin.item)?.1.clone();
+            let score = pool.iter().find(|other| other.item.item_id == item.item_id);
+            let score = score.map_or(0.0, |other| other.score);
+            Some((pin.position, Candidate { item, score, pinned_by: Some(pin.rule.clone()) }))
+        })
+        .collect();
+    let pinned: Vec<Arc<Item>> = pins.iter().map(|pin| pin.1.item.clone()).collect();
+    let pinned = || pinned.iter().map(|item| &**item);
+    let pool: Vec<&Candidate> = one_per_group(pinned(), pool.iter().collect(), |c| &*c.item);
+    let caps = rules.caps();
+    let capped = apply_caps(pinned(), pool, &caps, n, |c| &*c.item);
+    let removed = capped.removed.iter();
+    let removed = removed.map(|(c, rule)| (c.item.item_id.clone(), (*rule).clone())).collect();
+    let kept = capped.kept.into_iter().cloned();
+    let list = place_pins(kept, pins, n, |c| c.item.item_id.clone());
+    Arranged { list, capped: removed }
+}
+
+/// Ranks by what boosts make of the scores; the scores themselves stay what the models said.
+fn boost(pool: &mut [Candidate], gate: &Gate<'_>) {
+    let scores = || pool.iter().map(|candidate| candidate.score);
+    let (min, max) =
+        (scores().fold(f32::INFINITY, f32::min), scores().fold(f32::NEG_INFINITY, f32::max));
+    pool.sort_by_cached_key(|candidate| {
+        let factor = gate.rules.effect(&gate.view(&candidate.item)).factor;
+        // Not negative, so that its bits order like it; the sort is stable.
+        std::cmp::Reverse(boosted(candidate.score, min, max, factor).to_bits())
+    });
 }
 
 impl Source {

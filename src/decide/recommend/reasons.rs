@@ -17,13 +17,18 @@ const NAMED_MAX: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// `buy_again`, `seen_before`, `because_you_bought`, `because_you_liked`, `people_like_you`,
-    /// `popular`.
+    /// `popular`, `pinned`.
     pub kind: &'static str,
     /// The items of the history that caused it.
     pub items: Vec<ItemId>,
 }
 
 impl Reason {
+    /// The shop's people want it there.
+    pub fn pinned() -> Self {
+        Self { kind: "pinned", items: Vec::new() }
+    }
+
     /// Many want it.
     pub fn popular() -> Self {
         Self { kind: "popular", items: Vec::new() }

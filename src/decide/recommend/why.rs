@@ -2,7 +2,7 @@
 
 use super::{
     gate::{Gate, Removal},
-    list::Source,
+    list::{Candidate, Source, arrange, candidates},
     popular::Popular,
     reasons::{Reason, reasons},
     shelf::{Shelf, with_scores},
@@ -45,40 +45,46 @@ pub struct Why {
     pub reasons: Vec<Reason>,
 }
 
-/// Goes through the stages for one item. Costs about as much as a list, and a look at each better item.
+/// Goes through the stages for one item. Costs about as much as a list of all items that are better.
 pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> Why {
     let (snapshot, taste) = (gate.snapshot, &shelf.taste);
     let mut answer = Why {
         source: Source::of(shelf),
-        removal: gate.removal(item),
+        removal: gate.admit(item).err(),
         score: None,
         rank: None,
         models: Vec::new(),
         reasons: Vec::new(),
     };
-    if shelf.ranked.is_none() {
-        let mut rank = 1;
-        for (other, weight) in popular.iter(snapshot) {
+    let position = snapshot.item_position(item);
+    let place = if shelf.ranked.is_some() {
+        position.and_then(|at| {
+            with_scores(snapshot, taste, |scores| {
+                let own = scores[at as usize];
+                let is_before =
+                    |cell: &(u32, &f32)| *cell.1 > own || (*cell.1 == own && cell.0 < at);
+                let better = (0..).zip(scores).filter(is_before);
+                let id = |cell: (u32, &f32)| &snapshot.items[cell.0 as usize];
+                (own, better.map(id).filter(|other| gate.admit(other).is_ok()).count())
+            })
+        })
+    } else {
+        let mut n_better = 0;
+        popular.iter(snapshot).find_map(|(other, weight)| {
             if other == item {
-                answer.score = Some(weight);
-                answer.rank = Some(rank);
-                answer.reasons = vec![Reason::popular()];
-                break;
+                return Some((weight, n_better));
             }
-            rank += usize::from(gate.admits(other));
-        }
+            n_better += usize::from(gate.admit(other).is_ok());
+            None
+        })
+    };
+    (answer.score, answer.rank) = place.map(|(score, n)| (score, n + 1)).unzip();
+    arranged(&mut answer, shelf, popular, gate, item);
+    let Some(at) = position.filter(|_| shelf.ranked.is_some()) else {
+        answer.reasons = answer.score.iter().map(|_| Reason::popular()).collect();
         return answer;
-    }
-    let Some(at) = snapshot.item_position(item) else { return answer };
-    let place = with_scores(snapshot, taste, |scores| {
-        let own = scores[at as usize];
-        let is_before = |other: u32, score: f32| score > own || (score == own && other < at);
-        let better = (0..).zip(scores).filter(|&(other, &score)| is_before(other, score));
-        let admitted = better.filter(|cell| gate.admits(&snapshot.items[cell.0 as usize]));
-        (own, admitted.count() + 1)
-    });
+    };
     let query = Query { user: taste.user, history: &taste.history };
-    (answer.score, answer.rank) = place.unzip();
     answer.reasons = reasons(snapshot, taste, query, ItemIdx(at));
     let mut scores = vec![0.0; snapshot.items.len()];
     for &(kind, weight) in &snapshot.blend.weights {
@@ -89,4 +95,33 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
         answer.models.push(ModelScore { model: kind, weight, score: own, rank });
     }
     answer
+}
+
+/// What variants and rules make of the item's place: they see the whole list, not one item.
+fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) {
+    // As many as it takes to reach the item, and as the list that is asked about had.
+    let n = gate.ask.n;
+    let pool = candidates(shelf, popular, gate, answer.rank.unwrap_or(n).max(n));
+    let own = gate.goods.item(item);
+    let group = own.as_ref().and_then(|item| item.fields.group.as_deref());
+    let shown = |other: &&Candidate| {
+        other.item.item_id != *item && other.item.fields.group.as_deref() == group
+    };
+    let in_pool = pool.iter().any(|other| other.item.item_id == *item);
+    let variant = pool.iter().find(shown).filter(|_| group.is_some() && !in_pool);
+    let variant = variant.map(|other| other.item.item_id.clone());
+    let whole = pool.len().max(n);
+    let arranged = arrange(pool, gate, whole);
+    let place = arranged.list.iter().position(|other| other.item.item_id == *item);
+    if let Some(place) = place {
+        // A pin may show what a later rule hides.
+        answer.removal = None;
+        answer.rank = Some(place + 1);
+        answer.score = answer.score.or(Some(arranged.list[place].score));
+    } else if answer.removal.is_none() {
+        let capped = arranged.capped.into_iter().find(|capped| capped.0 == *item);
+        answer.removal = capped
+            .map(|capped| Removal::CappedByRule(capped.1))
+            .or(variant.map(Removal::VariantShown));
+    }
 }

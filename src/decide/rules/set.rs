@@ -70,6 +70,14 @@ impl RuleSet {
         self.rules.is_empty()
     }
 
+    /// Every item that a rule pins.
+    pub fn pinned_items(&self) -> impl Iterator<Item = &ItemId> {
+        self.each().flat_map(|(_, action, _)| match action {
+            Action::Pin { items, .. } => items.as_slice(),
+            _ => &[],
+        })
+    }
+
     fn each(&self) -> impl Iterator<Item = (&RuleId, &Action, Option<&Filter>)> {
         self.rules.iter().map(|rule| (&rule.rule().id, &rule.rule().action, rule.filter()))
     }

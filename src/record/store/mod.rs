@@ -12,7 +12,7 @@ pub mod sqlite;
 
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, ModelRun,
-    PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,
+    PriceEntry, PriceReason, RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -247,6 +247,19 @@ pub trait Store: Send + Sync {
         after: i64,
         limit: u32,
     ) -> Result<Vec<ErasureReceipt>, StoreError>;
+
+    /// Writes a rule, or removes it if there is no body; answers whether it was there before. A new one is
+    /// refused with `None` if there are `rules_max` already.
+    async fn change_rule(
+        &self,
+        rule: &RuleId,
+        body: Option<&serde_json::Value>,
+        at: Timestamp,
+        rules_max: u32,
+    ) -> Result<Option<bool>, StoreError>;
+
+    /// All rules; `None` if nothing has changed since the revision that is `known`.
+    async fn rules(&self, known: i64) -> Result<Option<StoredRules>, StoreError>;
 
     /// Remembers what a training run did.
     async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError>;

@@ -10,13 +10,14 @@ use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError, Totals, copy_format,
     draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, ErasureRow, EventRow, ItemRow, PriceRow, RunRow, StandingRow, UserRow, context_json,
-        first_of_each, last_of_each, newcomers, to_json,
+        self, ErasureRow, EventRow, ItemRow, PriceRow, RuleRow, RunRow, StandingRow, UserRow,
+        context_json, first_of_each, last_of_each, newcomers, to_json,
     },
 };
 use crate::domain::{
     CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, ModelRun, PriceEntry,
-    RecordedEvent, Sequence, SessionId, Timestamp, User, UserId, person::user_hash,
+    RecordedEvent, RuleId, Sequence, SessionId, StoredRules, Timestamp, User, UserId,
+    person::user_hash,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -118,6 +119,15 @@ const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, even
      values ($1, $2, $3) returning sequence, user_hash, erased_at_ms, events_erased";
 const ERASURES_AFTER: &str = "select sequence, user_hash, erased_at_ms, events_erased \
      from erasures where sequence > $1 order by sequence limit $2";
+/// The order of writers: whoever changes rules has this row.
+const NEXT_RULES_REVISION: &str = "update rule_changes set revision = revision + 1";
+const RULES_REVISION: &str = "select revision from rule_changes";
+const COUNT_RULES: &str = "select count(*) from rules where rule_id <> $1";
+const WRITE_RULE: &str = "insert into rules (rule_id, body, updated_ms) values ($1, $2, $3) \
+     on conflict (rule_id) do update set body = excluded.body, updated_ms = excluded.updated_ms";
+const REMOVE_RULE: &str = "delete from rules where rule_id = $1";
+const HAS_RULE: &str = "select count(*) from rules where rule_id = $1";
+const RULES: &str = "select rule_id, body, updated_ms from rules order by rule_id";
 const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
      version, report) values ($1, $2, $3, $4, $5, $6)";
 const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
@@ -724,6 +734,61 @@ impl Store for PostgresStore {
             .await
             .map_err(StoreError::while_doing("read erasures"))?;
         Ok(found.into_iter().map(ErasureReceipt::from).collect())
+    }
+
+    async fn change_rule(
+        &self,
+        rule: &RuleId,
+        body: Option<&serde_json::Value>,
+        at: Timestamp,
+        rules_max: u32,
+    ) -> Result<Option<bool>, StoreError> {
+        let failed = || StoreError::while_doing("change a rule");
+        let mut transaction = self.begin().await?;
+        sqlx::query(NEXT_RULES_REVISION).execute(&mut *transaction).await.map_err(failed())?;
+        let had: i64 = sqlx::query_scalar(HAS_RULE)
+            .bind(rule.as_str())
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        if let Some(body) = body {
+            let others: i64 = sqlx::query_scalar(COUNT_RULES)
+                .bind(rule.as_str())
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(failed())?;
+            if others >= i64::from(rules_max) {
+                return Ok(None);
+            }
+            sqlx::query(WRITE_RULE)
+                .bind(rule.as_str())
+                .bind(to_json(body))
+                .bind(at.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        } else {
+            sqlx::query(REMOVE_RULE)
+                .bind(rule.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        commit(transaction).await?;
+        Ok(Some(had > 0))
+    }
+
+    async fn rules(&self, known: i64) -> Result<Option<StoredRules>, StoreError> {
+        let failed = || StoreError::while_doing("read rules");
+        let pool = &self.pool;
+        let revision: i64 =
+            sqlx::query_scalar(RULES_REVISION).fetch_one(pool).await.map_err(failed())?;
+        if revision == known {
+            return Ok(None);
+        }
+        // Read after the revision: what changes in between is read again next time.
+        let found: Vec<RuleRow> = sqlx::query_as(RULES).fetch_all(pool).await.map_err(failed())?;
+        Ok(Some(StoredRules { revision, rules: rows::all(found)? }))
     }
 
     async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {

@@ -3,8 +3,8 @@
 use super::{StoreError, Totals, draft::Standing};
 use crate::domain::{
     Cents, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId, ModelRun,
-    PriceEntry, PriceReason, RecordedEvent, RunOutcome, Sequence, SessionId, Timestamp, User,
-    UserId,
+    PriceEntry, PriceReason, RecordedEvent, RuleId, RunOutcome, Sequence, SessionId, StoredRule,
+    Timestamp, User, UserId,
 };
 use serde::de::DeserializeOwned;
 
@@ -207,6 +207,24 @@ impl TryFrom<RunRow> for ModelRun {
             reason: row.reason,
             version: row.version.map(|version| version as u64),
             report: json("run", &row.report)?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct RuleRow {
+    rule_id: String,
+    body: String,
+    updated_ms: i64,
+}
+
+impl TryFrom<RuleRow> for StoredRule {
+    type Error = StoreError;
+    fn try_from(row: RuleRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            rule_id: RuleId::new(row.rule_id).map_err(|error| corrupt("rule", error))?,
+            body: json("rule", &row.body)?,
+            updated_at: Timestamp(row.updated_ms),
         })
     }
 }

@@ -9,5 +9,6 @@ mod people;
 mod prices;
 mod problems;
 mod recommendations;
+mod rules;
 mod search;
 mod snapshots;
