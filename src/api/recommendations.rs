@@ -300,7 +300,7 @@ fn filter_of(state: &ApiState, text: Option<&str>) -> Result<Option<Filter>, Api
 
 fn scenario_of(scenario: Option<String>) -> Result<String, ApiError> {
     let Some(scenario) = scenario else { return Ok("home".into()) };
-    let is_named = 0 < scenario.len() && !scenario.chars().any(char::is_control);
+    let is_named = !scenario.is_empty() && !scenario.chars().any(char::is_control);
     if is_named && scenario.len() <= SCENARIO_BYTES_MAX {
         return Ok(scenario);
     }

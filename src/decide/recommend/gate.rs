@@ -192,8 +192,8 @@ impl Gate<'_> {
         if let Some(until) = self.purchased_until(item_id) {
             return Err(Removal::BoughtLately(until));
         }
-        if let Some(until) = self.seen_until(item_id) {
-            return Err(Removal::SeenInVisit(until));
+        if let Some(removal) = self.seen_lately(item_id) {
+            return Err(removal);
         }
         let item = self.goods.item(item_id).ok_or(Removal::NotInCatalogue)?;
         let fields = &item.fields;
@@ -233,11 +233,10 @@ impl Gate<'_> {
         (self.now < until).then_some(until)
     }
 
-    /// `Some(None)`: as long as the storefront says that it belongs to this visit.
-    fn seen_until(&self, item: &ItemId) -> Option<Option<Timestamp>> {
+    fn seen_lately(&self, item: &ItemId) -> Option<Removal> {
         let (_, at) = self.taste.seen.iter().find(|seen| seen.0 == *item)?;
-        let Some(at) = at else { return Some(None) };
+        let Some(at) = at else { return Some(Removal::SeenInVisit(None)) };
         let until = self.hide.sight_ends(*at);
-        (self.now < until).then_some(Some(until))
+        (self.now < until).then_some(Removal::SeenInVisit(Some(until)))
     }
 }

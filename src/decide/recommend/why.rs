@@ -61,8 +61,9 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
         position.and_then(|at| {
             with_scores(snapshot, taste, |scores| {
                 let own = scores[at as usize];
-                let is_before =
-                    |cell: &(u32, &f32)| *cell.1 > own || (*cell.1 == own && cell.0 < at);
+                let is_before = |cell: &(u32, &f32)| {
+                    *cell.1 > own || (cell.1.total_cmp(&own).is_eq() && cell.0 < at)
+                };
                 let better = (0..).zip(scores).filter(is_before);
                 let id = |cell: (u32, &f32)| &snapshot.items[cell.0 as usize];
                 (own, better.map(id).filter(|other| gate.admit(other).is_ok()).count())

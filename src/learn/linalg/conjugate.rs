@@ -76,7 +76,9 @@ fn improve_with<const FUSED: bool>(
 ) {
     // r = Σ c·(1 − y·x)·y − (B + λ)·x, with both signs turned.
     multiply::<FUSED>(base, cells, x, -1.0, residual);
-    residual.iter_mut().for_each(|r| *r = -*r);
+    for r in residual.iter_mut() {
+        *r = -*r;
+    }
     direction.copy_from_slice(residual);
     let mut squares = product::<FUSED>(residual, residual);
     let least = squares * ROUNDING;

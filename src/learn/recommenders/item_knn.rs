@@ -247,7 +247,9 @@ impl Lists<'_> {
         if self.params.normalize {
             let sizes = neighbours.iter().map(|neighbour| f64::from(neighbour.1.abs()));
             let factor = (1.0 / sizes.sum::<f64>()) as f32;
-            neighbours.iter_mut().for_each(|neighbour| neighbour.1 *= factor);
+            for neighbour in &mut neighbours {
+                neighbour.1 *= factor;
+            }
         }
         neighbours
     }
