@@ -231,7 +231,8 @@ async fn begin(shop: &Shop, run: &mut Pin<Box<impl Future<Output = ModelRun>>>) 
 
 /// A shop that serves version 2 of two, and has something more to learn.
 async fn with_two_versions() -> Shop {
-    let mut shop = Shop::open().await;
+    // Runs last long enough for something to happen meanwhile.
+    let mut shop = Shop::with(|config| config.models.als.n_epochs = 300).await;
     shop.open_doors().await;
     shop.train().await;
     shop.act("late", "click", "tea-1").await;
