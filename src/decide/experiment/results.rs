@@ -283,7 +283,7 @@ fn sample_ratio(variants: &[(f64, Tally)]) -> Option<SampleRatio> {
             }
             continue;
         }
-        if !(EXPECTED_MIN <= expected) {
+        if expected < EXPECTED_MIN || expected.is_nan() {
             return None;
         }
         statistic += (users - expected).powi(2) / expected;

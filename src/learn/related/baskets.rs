@@ -13,7 +13,7 @@ pub struct Baskets {
     /// Items of each basket, each once, rising.
     items: Members,
     /// Baskets of each item, rising.
-    baskets: Members,
+    holders: Members,
 }
 
 /// How acts make baskets.
@@ -70,13 +70,18 @@ impl Baskets {
             }
             close(&mut basket);
         }
-        let baskets = items.inverted(n_items);
-        Self { shoppers, items, baskets }
+        let holders = items.inverted(n_items);
+        Self { shoppers, items, holders }
     }
 
     /// Number of baskets.
     pub fn len(&self) -> usize {
         self.shoppers.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.shoppers.is_empty()
     }
 
     /// Sizes of all baskets.
@@ -86,7 +91,7 @@ impl Baskets {
 
     /// In how many baskets an item is.
     pub fn n_with(&self, item: u32) -> u32 {
-        self.baskets.row(item as usize).len() as u32
+        self.holders.row(item as usize).len() as u32
     }
 }
 
@@ -184,7 +189,7 @@ impl Meetings {
         for other in self.touched.drain(..) {
             self.by_item[other as usize] = Meeting::default();
         }
-        for &basket in baskets.baskets.row(item as usize) {
+        for &basket in baskets.holders.row(item as usize) {
             let shopper = baskets.shoppers[basket as usize];
             for &other in baskets.items.row(basket as usize) {
                 let meeting = &mut self.by_item[other as usize];
@@ -300,6 +305,6 @@ pub(super) mod tests {
     #[test]
     fn nothing_makes_no_baskets() {
         let baskets = Baskets::of(&[], 0, &ORDERS);
-        assert_eq!(baskets.len(), 0);
+        assert!(baskets.is_empty());
     }
 }

@@ -36,7 +36,8 @@ pub struct BoughtTogetherParams {
     /// How many standard errors the ranking keeps below what was counted, 0 to 10; 1.645 leaves a bound
     /// that holds 95 times in 100.
     pub caution: f64,
-    /// How much of an item's popularity is held against it, 0 (ranks by how likely) to 1 (by lift).
+    /// How much of an item's popularity is held against it, 0 (ranks by how likely) to 1 (by lift). On the
+    /// orders of a gift shop, the rest of an order is met nearly as often at 0.2 as at 0 and less often from 0.5 on.
     pub popularity_discount: f64,
 }
 
@@ -305,7 +306,7 @@ mod tests {
         let mut acts = Vec::new();
         for user in 0..3_000_u32 {
             // Sizes from 1 to 40: by the lift of textbooks most pairs here seem to belong together.
-            for _ in 0..1 + (user % 8) * (user % 6) {
+            for _ in 0..=(user % 8) * (user % 6) {
                 state ^= state << 13;
                 state ^= state >> 7;
                 state ^= state << 17;

@@ -1,6 +1,6 @@
 //! What is looked at instead.
 //!
-//! McAuley, Pandey, Leskovec, "Inferring networks of substitutable and complementary products", KDD 2015: items
+//! `McAuley`, Pandey, Leskovec, "Inferring networks of substitutable and complementary products", KDD 2015: items
 //! viewed by the same people are substitutes, items bought by them complements. They learn both from texts;
 //! here what shoppers do decides alone. The score is
 //! `cos_ij · (1 − b_ij) · exp(−|ln(price_i / price_j)| / price_scale)`:
