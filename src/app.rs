@@ -11,6 +11,7 @@ use crate::{
         dataset::Weighting,
         demand::DemandParams,
         pipeline::PipelineParams,
+        related::{RelatedParams, TrendingParams},
         trainer::{RecentRuns, SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
     lifecycle::Lifecycle,
@@ -157,6 +158,7 @@ impl App {
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
             answers: Answers::new(config.recommendations.answers_bytes_max),
             rule_book: RuleBook::default(),
+            trending: trending_params(&config),
             ingest: door,
             config,
             weighting,
@@ -286,6 +288,11 @@ fn trainer_params(config: &Config) -> TrainerParams {
     }
 }
 
+fn trending_params(config: &Config) -> TrendingParams {
+    let half_life_hours = config.recommendations.trending_half_life_hours;
+    TrendingParams { half_life_hours, ..TrendingParams::default() }
+}
+
 /// What a training run does, by the settings.
 pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
     let training = &config.training;
@@ -295,6 +302,8 @@ pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
         kinds: config.models.enabled.clone(),
         models: config.models.params(),
         demand: DemandParams::default(),
+        related: RelatedParams::default(),
+        trending: trending_params(config),
         holdout_share: training.holdout_share,
         holdout_days_max: training.holdout_days_max,
         holdout_shoppers_max: training.holdout_shoppers_max,

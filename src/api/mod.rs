@@ -14,6 +14,7 @@ pub mod operator;
 pub mod people;
 pub mod prices;
 pub mod recommendations;
+pub mod related;
 pub mod rendered;
 pub mod router;
 pub mod rule_book;

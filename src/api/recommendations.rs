@@ -283,7 +283,7 @@ fn invalid(pointer: &str, detail: String) -> ApiError {
     at(pointer)(ApiError::Invalid { detail, errors: Vec::new() })
 }
 
-fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
+pub(super) fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
     let limits = &state.config.recommendations;
     let n = n.unwrap_or(limits.n_default);
     if (1..=limits.n_max).contains(&n) {
@@ -292,13 +292,13 @@ fn n_of(state: &ApiState, n: Option<usize>) -> Result<usize, ApiError> {
     Err(invalid("/n", format!("n must be from 1 to {}, not {n}", limits.n_max)))
 }
 
-fn filter_of(state: &ApiState, text: Option<&str>) -> Result<Option<Filter>, ApiError> {
+pub(super) fn filter_of(state: &ApiState, text: Option<&str>) -> Result<Option<Filter>, ApiError> {
     let read = |text| Filter::parse(text, state.currency.digits());
     let filter = text.map(read).transpose();
     filter.map_err(|error| invalid("/filter", format!("the filter cannot be read {error}")))
 }
 
-fn scenario_of(scenario: Option<String>) -> Result<String, ApiError> {
+pub(super) fn scenario_of(scenario: Option<String>) -> Result<String, ApiError> {
     let Some(scenario) = scenario else { return Ok("home".into()) };
     let is_named = !scenario.is_empty() && !scenario.chars().any(char::is_control);
     if is_named && scenario.len() <= SCENARIO_BYTES_MAX {
@@ -425,5 +425,16 @@ impl Page<'_> {
             before: shown,
         };
         Ok(told(state, &snapshot, given, &list))
+    }
+}
+
+impl ListPrice {
+    /// A quote as clients see it.
+    pub(super) fn new(state: &ApiState, quote: crate::decide::price::Quote) -> Self {
+        Self {
+            money: state.money(quote.price),
+            quote_id: quote.quote_id,
+            valid_until: quote.valid_until.to_string(),
+        }
     }
 }

@@ -188,14 +188,10 @@ fn true_until(
 
 fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {
     let entry = state.live.catalogue.get(&pick.item);
-    let price = entry.as_ref().filter(|_| price).and_then(|entry| {
-        let quote = quote_of(state, entry, now)?;
-        Some(ListPrice {
-            money: state.money(quote.price),
-            quote_id: quote.quote_id,
-            valid_until: quote.valid_until.to_string(),
-        })
-    });
+    let price = entry
+        .as_ref()
+        .filter(|_| price)
+        .and_then(|entry| Some(ListPrice::new(state, quote_of(state, entry, now)?)));
     let is_counted = entry.is_some_and(|entry| entry.item.fields.stock.is_some());
     ListItem {
         item: pick.item.to_string(),

@@ -4,7 +4,7 @@ use super::{
     auth::{Scope, require},
     catalogue,
     error::ApiError,
-    events, middleware, operator, people, prices, recommendations, rules,
+    events, middleware, operator, people, prices, recommendations, related, rules,
     state::ApiState,
     why,
 };
@@ -28,6 +28,8 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(recommendations::get_list))
         .routes(routes!(recommendations::post_list))
         .routes(routes!(why::get_why))
+        .routes(routes!(related::get_related))
+        .routes(routes!(related::get_trending))
         .routes(routes!(why::get_by_id))
         .routes(routes!(prices::get_price))
         .routes(routes!(prices::post_prices))

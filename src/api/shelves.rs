@@ -6,7 +6,7 @@ use super::{
     state::ApiState,
 };
 use crate::{
-    decide::recommend::{Popular, Recent, Shelf, taste},
+    decide::recommend::{Popular, Recent, Shelf, TrendingNow, taste},
     domain::{EventKind, ItemId, Sequence, ShopperId, Timestamp},
     snapshot::Snapshot,
 };
@@ -76,12 +76,20 @@ struct PopularNow {
     popular: Arc<Popular>,
 }
 
+struct TrendingOf {
+    version: u64,
+    last: Sequence,
+    made: Instant,
+    trending: Arc<TrendingNow>,
+}
+
 /// The caches behind lists.
 pub struct Shelves {
     filled: Cache<ShelfKey, Arc<Shelf>, Bytes>,
     /// Lists as they go over the wire.
     pub(super) rendered: Cache<RenderKey, Arc<Rendered>, RenderedBytes>,
     popular: ArcSwapOption<PopularNow>,
+    trending: ArcSwapOption<TrendingOf>,
 }
 
 impl Shelves {
@@ -95,6 +103,7 @@ impl Shelves {
             filled: Cache::with_weighter(n, half, Bytes),
             rendered: Cache::with_weighter(n, half, RenderedBytes),
             popular: ArcSwapOption::empty(),
+            trending: ArcSwapOption::empty(),
         }
     }
 
@@ -225,4 +234,27 @@ pub fn popular_now(state: &ApiState, snapshot: &Snapshot) -> Arc<Popular> {
     };
     state.shelves.popular.store(Some(Arc::new(now)));
     popular
+}
+
+/// What is trending now: the snapshot's counts and the latest events since.
+pub fn trending_now(state: &ApiState, snapshot: &Snapshot, now: Timestamp) -> Arc<TrendingNow> {
+    let last = state.live.shoppers.last_sequence();
+    if let Some(known) = &*state.shelves.trending.load()
+        && known.version == snapshot.version
+        && (known.last == last
+            || (snapshot.trending.len() > POPULAR_SHORT && known.made.elapsed() < POPULAR_AGE_MAX))
+    {
+        return known.trending.clone();
+    }
+    let latest = state.live.shoppers.latest_since(snapshot.watermark).into_iter();
+    let since = latest.map(|event| (event.item, event.kind, event.occurred_at));
+    let trending = Arc::new(TrendingNow::new(snapshot, since, now, &state.trending));
+    let made = TrendingOf {
+        version: snapshot.version,
+        last,
+        made: Instant::now(),
+        trending: trending.clone(),
+    };
+    state.shelves.trending.store(Some(Arc::new(made)));
+    trending
 }

@@ -14,6 +14,7 @@ use crate::{
     domain::{Clock, Currency, Item, ItemId, Timestamp},
     learn::{
         dataset::Weighting,
+        related::TrendingParams,
         trainer::{RecentRuns, TrainRequests},
     },
     live::Live,
@@ -66,6 +67,8 @@ pub struct ApiParts {
     pub answers: Answers,
     /// The rules, read.
     pub rule_book: RuleBook,
+    /// How it is counted what is wanted now.
+    pub trending: TrendingParams,
     /// Saved snapshots.
     pub folder: SnapshotFolder,
     /// The way to the trainer.

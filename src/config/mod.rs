@@ -185,7 +185,7 @@ section! {
 section! {
     /// What lists look like.
     Recommendations {
-        n_default: usize, n_max: usize, hide_purchased_days: u32, hide_seen_minutes: u32,
+        n_default: usize, n_max: usize, hide_purchased_days: u32, hide_seen_minutes: u32, trending_half_life_hours: f64,
         cache_bytes_max: u64, answers_bytes_max: u64,
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         dataset::{TradingDays, UserIdx},
         demand::DemandOutlook,
         recommenders::{FittedModel, blend::Blend},
+        related::Related,
     },
 };
 use rustc_hash::FxHashMap;
@@ -51,6 +52,10 @@ pub struct Contents {
     pub popular: Vec<(u32, f32)>,
     /// Demand against expectation, by item position.
     pub demand: DemandOutlook,
+    /// What goes with each item.
+    pub related: Related,
+    /// What was wanted at `as_of`, best first, with faded counts.
+    pub trending: Vec<(u32, f32)>,
     /// What was measured, as JSON text.
     pub report: String,
 }

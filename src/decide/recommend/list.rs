@@ -173,6 +173,20 @@ pub(super) fn candidates(
 /// Variants of one product that may crowd the best items before a list gets short.
 const VARIANTS_MAX: usize = 64;
 
+/// The first `n` of a given order that `gate` admits, with what each comes with; variants once.
+pub fn first_admitted<'a, T>(
+    ordered: impl Iterator<Item = (&'a ItemId, T)>,
+    gate: &Gate<'_>,
+    n: usize,
+) -> Vec<(Arc<Item>, T)> {
+    let mut groups = Groups::default();
+    let admitted = ordered.filter_map(|(item, with)| {
+        let item = gate.admit(item).ok().filter(|item| groups.is_new(item))?;
+        Some((item, with))
+    });
+    admitted.take(n).collect()
+}
+
 /// The groups that have an item in the list.
 #[derive(Default)]
 struct Groups(Vec<Arc<Item>>);

@@ -1,14 +1,17 @@
 //! What to show whom.
 //!
 //! [`mod@taste`] joins what the snapshot knows of a shopper with what happened since; [`shelf`] scores;
-//! [`gate`] leaves out, [`list`] cuts; [`popular`] is for strangers; [`reasons`] says why, and [`mod@why`] why not.
+//! [`gate`] leaves out, [`list`] cuts; [`popular`] is for strangers, [`trending`] for
+//! everybody; [`related`] starts from an item; [`reasons`] says why, and [`mod@why`] why not.
 
 pub mod gate;
 pub mod list;
 pub mod popular;
 pub mod reasons;
+pub mod related;
 pub mod shelf;
 pub mod taste;
+pub mod trending;
 pub mod why;
 
 pub use gate::{Gate, Goods, HidePolicy, Removal};
@@ -16,4 +19,5 @@ pub use list::{Answer, Ask, Pick, Source, recommend};
 pub use popular::Popular;
 pub use shelf::Shelf;
 pub use taste::{Recent, Taste, taste};
+pub use trending::TrendingNow;
 pub use why::{Why, why};

@@ -22,6 +22,7 @@ use super::{
         FitError, FittedModel, ModelKind, ModelParams, Recommender, Start, Stop, blend::Blend,
         fit_from,
     },
+    related::{self, ItemFacts, Related, RelatedParams, Trending, TrendingParams},
 };
 use crate::domain::{EventKind, Timestamp};
 use holdout::HeldOut;
@@ -44,6 +45,10 @@ pub struct PipelineParams {
     pub models: ModelParams,
     /// Demand's parameters.
     pub demand: DemandParams,
+    /// How related items are found.
+    pub related: RelatedParams,
+    /// How it is counted what is wanted now.
+    pub trending: TrendingParams,
     /// Share of the time range that is held out.
     pub holdout_share: f64,
     /// Longest held-out time, in days.
@@ -88,6 +93,10 @@ pub struct Fitted {
     pub popular: Vec<(u32, f32)>,
     /// Demand.
     pub demand: DemandOutlook,
+    /// What goes with each item.
+    pub related: Related,
+    /// What is wanted now, best first, with faded counts.
+    pub trending: Vec<(u32, f32)>,
     /// What was measured.
     pub report: Report,
     /// The shop's own time.
@@ -102,7 +111,7 @@ pub struct Fitted {
 /// factors of a served snapshot have seen what is held out.
 pub fn run(
     log: &EventLog,
-    category_of: &[Option<u32>],
+    facts: &[ItemFacts],
     now: Timestamp,
     params: &PipelineParams,
     (start, stop): (Start<'_>, Stop<'_>),
@@ -134,7 +143,9 @@ pub fn run(
     Ok(Fitted {
         popular: run.popular(now),
         purchases: last_purchases(acts),
-        demand: run.outlook(category_of, now)?,
+        demand: run.outlook(facts, now)?,
+        related: related::fit(acts, &matrix, facts, &params.related, stop)?,
+        trending: run.trending(now)?,
         models,
         blend,
         matrix,
@@ -308,12 +319,20 @@ impl Run<'_> {
         popular
     }
 
+    /// In real time, not the shop's own: what was wanted before a pause is not wanted now.
+    fn trending(&self, now: Timestamp) -> Result<Vec<(u32, f32)>, FitError> {
+        let mut trending = Trending::new(self.params.trending)?;
+        for act in self.log.acts() {
+            trending.record(&act.item.0, act.kind, act.at, now);
+        }
+        let all = trending.top(usize::MAX, now, |_| true);
+        Ok(all.into_iter().map(|(item, count)| (item, count as f32)).collect())
+    }
+
     /// Demand in the shop's own time: a pause is no slump.
-    fn outlook(
-        &self,
-        category_of: &[Option<u32>],
-        now: Timestamp,
-    ) -> Result<DemandOutlook, FitError> {
+    fn outlook(&self, facts: &[ItemFacts], now: Timestamp) -> Result<DemandOutlook, FitError> {
+        let main_category = |facts: &ItemFacts| facts.categories.first().copied();
+        let category_of: Vec<Option<u32>> = facts.iter().map(main_category).collect();
         let sales: Vec<Sale> = self
             .log
             .acts()
@@ -328,7 +347,7 @@ impl Run<'_> {
                 Some(Sale { item: act.item.0, at, units: sign * f64::from(act.quantity) })
             })
             .collect();
-        demand::outlook(&sales, category_of, self.days.shop_time(now), &self.params.demand)
+        demand::outlook(&sales, &category_of, self.days.shop_time(now), &self.params.demand)
     }
 }
 

@@ -5,22 +5,27 @@ use crate::{
     learn::{
         dataset::{EventLog, UserIdx},
         pipeline::{Fitted, Report},
+        related::ItemFacts,
     },
     live::Live,
     snapshot::{Contents, Snapshot},
 };
 use rustc_hash::FxHashMap;
 
-/// Each item's first category as a number, by position.
-pub(super) fn categories(items: &[ItemId], live: &Live) -> Vec<Option<u32>> {
+/// What the catalogue says of each item, by position; categories as numbers.
+pub(super) fn item_facts(items: &[ItemId], live: &Live) -> Vec<ItemFacts> {
     let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
-    let mut number_of = |item: &ItemId| {
-        let entry = live.catalogue.get(item)?;
-        let name = entry.item.fields.categories.first()?;
-        let next = numbers.len() as u32;
-        Some(*numbers.entry(name.clone()).or_insert(next))
+    let mut facts_of = |item: &ItemId| {
+        let Some(entry) = live.catalogue.get(item) else { return ItemFacts::default() };
+        let names = entry.item.fields.categories.iter();
+        let number_of = |name: &String| {
+            let next = numbers.len() as u32;
+            *numbers.entry(name.clone()).or_insert(next)
+        };
+        let price = entry.item.price_in_force.or(entry.item.fields.price);
+        ItemFacts { categories: names.map(number_of).collect(), price: price.map(|price| price.0) }
     };
-    items.iter().map(&mut number_of).collect()
+    items.iter().map(&mut facts_of).collect()
 }
 
 /// For each item of the log, its position in the served snapshot, so that a fit can set out from there.
@@ -78,6 +83,8 @@ pub(super) fn contents(
         blend: fitted.blend,
         popular: fitted.popular,
         demand: fitted.demand,
+        related: fitted.related,
+        trending: fitted.trending,
         report: serde_json::to_string(&fitted.report).unwrap_or_default(),
     }
 }

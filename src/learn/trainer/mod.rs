@@ -26,7 +26,7 @@ use crate::{
     },
     telemetry::{Metrics, ModelLabel},
 };
-use contents::{categories, contents, is_worse, item_positions};
+use contents::{contents, is_worse, item_facts, item_positions};
 use rustc_hash::FxHashSet;
 use serde_json::json;
 use std::{
@@ -540,7 +540,7 @@ impl Trainer {
         // A panic in a model must cost a run, not the service.
         let fitted = blocking(move || {
             let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-            let category_of = categories(memory.log.items(), &live);
+            let facts = item_facts(memory.log.items(), &live);
             let stopped = || stop.is_cancelled();
             let as_of = memory.log.acts().last().map_or(now, |act| act.at.min(now));
             let search = memory.search.as_ref();
@@ -548,7 +548,7 @@ impl Trainer {
             let item_positions = item_positions(memory.log.items(), &served);
             let start = Start { models: &served.models, item_positions: &item_positions };
             let mut fitted = pool.install(|| {
-                pipeline::run(&memory.log, &category_of, as_of, &params, (start, &stopped))
+                pipeline::run(&memory.log, &facts, as_of, &params, (start, &stopped))
             })?;
             fitted.report.search = search.map(Into::into);
             Ok::<_, FitError>((fitted, as_of))

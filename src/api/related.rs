@@ -1,0 +1,241 @@
+//! `GET /items/{item}/related` and `GET /trending`: lists that are the same for everybody.
+
+use super::{
+    error::{ApiError, Problem},
+    extract::{Path, Query, item_id},
+    prices::quote_of,
+    recommendations::{ListPrice, filter_of, n_of, scenario_of},
+    shelves::trending_now,
+    state::ApiState,
+};
+use crate::{
+    decide::recommend::{
+        Ask, Gate, Taste,
+        list::first_admitted,
+        related::{Evidence, Relation, related},
+    },
+    domain::{Item, Timestamp},
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which way of being related.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RelatedKind {
+    /// Taken by the same people.
+    #[default]
+    Similar,
+    /// Bought in the same order, more often than by chance.
+    BoughtTogether,
+    /// Looked at instead: of the same category and about the same price.
+    Substitute,
+}
+
+/// Steers a list of related items.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RelatedQuery {
+    /// `similar` (default), `bought_together` or `substitute`.
+    #[serde(default)]
+    kind: RelatedKind,
+    /// How many items, 1 to 100; default 10.
+    n: Option<usize>,
+    /// Only items that pass, as in `price <= 30`.
+    filter: Option<String>,
+    /// The place in the storefront, for its rules; default `related`.
+    scenario: Option<String>,
+    /// Whether to quote prices; default true.
+    price: Option<bool>,
+}
+
+/// What goes with an item.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RelatedAnswer {
+    /// The item that was asked about.
+    item: String,
+    /// In which way.
+    kind: RelatedKind,
+    /// The snapshot's version; 0 = nothing is trained yet.
+    model_version: u64,
+    /// Why the list is empty, if it is. It is never filled up with items that are not related.
+    empty_because: Option<&'static str>,
+    /// Best first.
+    items: Vec<SharedItem>,
+}
+
+/// One item of a list that is the same for everybody.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SharedItem {
+    /// Its id.
+    item: String,
+    /// From 1.
+    rank: usize,
+    /// How much it is related or wanted; comparable within this list only.
+    score: f64,
+    /// How many times as often as by chance the two are in one order; `bought_together` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lift: Option<f32>,
+    /// In how many orders both are; `bought_together` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    support: Option<u32>,
+    /// What it costs now, if it has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<ListPrice>,
+    /// `in`, or `unknown` if stock is not counted.
+    stock: &'static str,
+}
+
+fn shared_item(
+    state: &ApiState,
+    item: &Item,
+    (rank, evidence, score): (usize, Option<Evidence>, f64),
+    price: bool,
+    now: Timestamp,
+) -> SharedItem {
+    let entry = state.live.catalogue.get(&item.item_id).filter(|_| price);
+    let quote = entry.and_then(|entry| quote_of(state, &entry, now));
+    SharedItem {
+        item: item.item_id.to_string(),
+        rank,
+        score,
+        lift: evidence.and_then(|evidence| evidence.lift),
+        support: evidence.and_then(|evidence| evidence.support),
+        price: quote.map(|quote| ListPrice::new(state, quote)),
+        stock: if item.fields.stock.is_some() { "in" } else { "unknown" },
+    }
+}
+
+/// What goes with an item: similar ones, what is bought with it, or what may stand in for it.
+#[utoipa::path(get, path = "/items/{item}/related", tag = "storefront",
+    params(("item" = String, Path), RelatedQuery),
+    responses((status = 200, body = RelatedAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn get_related(
+    State(state): State<ApiState>,
+    Path(item): Path<String>,
+    Query(query): Query<RelatedQuery>,
+) -> Result<Json<RelatedAnswer>, ApiError> {
+    let item = item_id(&item)?;
+    let (now, snapshot) = (state.clock.now(), state.snapshots.current());
+    if state.live.catalogue.get(&item).is_none() {
+        return Err(ApiError::NotFound { what: "item", id: item.to_string() });
+    }
+    let scenario = scenario_of(query.scenario.or_else(|| Some("related".into())))?;
+    let ask = Ask {
+        n: n_of(&state, query.n)?,
+        filter: filter_of(&state, query.filter.as_deref())?,
+        // What is on the page is not shown beside it, nor another variant of it.
+        context: vec![item.clone()],
+        ..Ask::default()
+    };
+    let gate = Gate {
+        snapshot: &snapshot,
+        taste: &Taste::default(),
+        ask: &ask,
+        goods: &*state,
+        rules: &state.rule_book().in_force(&scenario, now),
+        hide: state.hide_policy(),
+        now,
+    };
+    let relation = match query.kind {
+        RelatedKind::Similar => Relation::Similar,
+        RelatedKind::BoughtTogether => Relation::BoughtTogether,
+        RelatedKind::Substitute => Relation::Substitute,
+    };
+    let found = first_admitted(related(&snapshot, &item, relation), &gate, ask.n);
+    let empty_because = found.is_empty().then(|| {
+        if snapshot.version == 0 {
+            "nothing is trained yet"
+        } else if related(&snapshot, &item, relation).next().is_none() {
+            "too little is known about what goes with this item"
+        } else {
+            "no sellable item is left after exclusions"
+        }
+    });
+    let price = query.price.unwrap_or(true);
+    let items = found.iter().zip(1..).map(|((item, evidence), rank)| {
+        let score = f64::from(evidence.score);
+        shared_item(&state, item, (rank, Some(*evidence), score), price, now)
+    });
+    Ok(Json(RelatedAnswer {
+        item: item.to_string(),
+        kind: query.kind,
+        model_version: snapshot.version,
+        empty_because,
+        items: items.collect(),
+    }))
+}
+
+/// Steers the list of what is trending.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TrendingQuery {
+    /// Only items of this category.
+    category: Option<String>,
+    /// How many items, 1 to 100; default 10.
+    n: Option<usize>,
+    /// Only items that pass, as in `price <= 30`.
+    filter: Option<String>,
+    /// The place in the storefront, for its rules; default `trending`.
+    scenario: Option<String>,
+    /// Whether to quote prices; default true.
+    price: Option<bool>,
+}
+
+/// What is wanted now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrendingAnswer {
+    /// Hours after which an event counts half.
+    half_life_hours: f64,
+    /// Why the list is empty, if it is.
+    empty_because: Option<&'static str>,
+    /// Best first, by events weighed by their kind and faded to now.
+    items: Vec<SharedItem>,
+}
+
+/// What everybody wants most now; what happened just before is in it.
+#[utoipa::path(get, path = "/trending", tag = "storefront", params(TrendingQuery),
+    responses((status = 200, body = TrendingAnswer), (status = 422, body = Problem)))]
+pub async fn get_trending(
+    State(state): State<ApiState>,
+    Query(query): Query<TrendingQuery>,
+) -> Result<Json<TrendingAnswer>, ApiError> {
+    let (now, snapshot) = (state.clock.now(), state.snapshots.current());
+    let scenario = scenario_of(query.scenario.or_else(|| Some("trending".into())))?;
+    let ask = Ask {
+        n: n_of(&state, query.n)?,
+        category: query.category,
+        filter: filter_of(&state, query.filter.as_deref())?,
+        ..Ask::default()
+    };
+    let gate = Gate {
+        snapshot: &snapshot,
+        taste: &Taste::default(),
+        ask: &ask,
+        goods: &*state,
+        rules: &state.rule_book().in_force(&scenario, now),
+        hide: state.hide_policy(),
+        now,
+    };
+    let wanted = trending_now(&state, &snapshot, now);
+    let found = first_admitted(wanted.iter(now), &gate, ask.n);
+    let is_quiet = wanted.iter(now).next().is_none();
+    let empty_because = found.is_empty().then_some(if is_quiet {
+        "no events have been recorded yet"
+    } else {
+        "no sellable item is left after exclusions"
+    });
+    let price = query.price.unwrap_or(true);
+    let items = found
+        .iter()
+        .zip(1..)
+        .map(|((item, count), rank)| shared_item(&state, item, (rank, None, *count), price, now));
+    Ok(Json(TrendingAnswer {
+        half_life_hours: state.trending.half_life_hours,
+        empty_because,
+        items: items.collect(),
+    }))
+}
