@@ -57,7 +57,7 @@ pub struct Act {
     pub quantity: f32,
     /// What it says, before decay.
     pub weight: f32,
-    /// What else it happened with, as [`visit`] tells it; says something beside the shopper only.
+    /// What else it happened with, hashed; says something beside the shopper only.
     pub visit: u32,
     /// Which kind, as [`EventKind::code`].
     pub kind: EventKind,

@@ -9,6 +9,7 @@ mod people;
 mod prices;
 mod problems;
 mod recommendations;
+mod related;
 mod rules;
 mod search;
 mod snapshots;
