@@ -183,12 +183,14 @@ impl SessionIndex {
         &self.frequencies
     }
 
-    /// `ln(n_sessions / frequency)`: how much it says that a session holds `item` (the paper's equation of section 3, `log(|H| / h_i)`);
-    /// 0 if every session does, or none.
+    /// `ln(1 + n_sessions / frequency)`: how much it says that a session holds `item`; 0 if none does.
+    ///
+    /// The paper's `log(|H| / h_i)`, but for the 1, without which an item that every session of a small shop holds could neither
+    /// be found nor find others.
     pub fn inverse_frequency(&self, item: u32) -> f32 {
         match self.frequencies.get(item as usize) {
             Some(&frequency) if frequency > 0 => {
-                (self.n_sessions() as f64 / f64::from(frequency)).ln() as f32
+                (self.n_sessions() as f64 / f64::from(frequency)).ln_1p() as f32
             }
             _ => 0.0,
         }
@@ -225,7 +227,7 @@ mod tests {
         let lists: Vec<&[u32]> = (0..6).map(|item| index.sessions_with(item)).collect();
         assert_eq!(lists, [&[0, 3][..], &[1, 2, 3], &[0, 1], &[2], &[], &[]]);
         assert_eq!(index.frequencies(), [2, 3, 2, 1, 0]);
-        assert!((index.inverse_frequency(3) - 4_f32.ln()).abs() < 1e-6, "one rounding to f32");
+        assert!((index.inverse_frequency(3) - 5_f32.ln()).abs() < 1e-6, "one rounding to f32");
         assert_eq!((index.inverse_frequency(4), index.inverse_frequency(9)), (0.0, 0.0));
     }
 

@@ -372,7 +372,7 @@ mod tests {
         let n_sessions = latest_first.len() as f64;
         let idf = |item: u32, exponent: f32| {
             let n = latest_first.iter().filter(|items| items.contains(&item)).count();
-            if n == 0 { 0.0 } else { (n_sessions / n as f64).ln().powf(f64::from(exponent)) }
+            if n == 0 { 0.0 } else { (1.0 + n_sessions / n as f64).ln().powf(f64::from(exponent)) }
         };
         let used = &running[running.len() - running.len().min(params.session_items_max)..];
         let decay = |decay: Decay, d: usize| f64::from(decay.weight(d, used.len()));
@@ -424,9 +424,9 @@ mod tests {
         let sessions = [vec![0, 1], vec![0, 2], vec![2, 3]];
         let model = model(5, &sessions, &SessionParams::as_published());
         // Similarities: {0, 1} shares both, (1 + 2) / 2; {0, 2} shares the first, 1/2. Match weights 1 and 1 − 1/9.
-        let ln = |x: f32| x.ln();
-        let idf = [ln(3.0 / 2.0), ln(3.0), ln(3.0 / 2.0)];
-        let expected = [(0, (1.5 + 0.5 * 8.0 / 9.0) * idf[0]), (2, 0.5 * 8.0 / 9.0 * idf[2])];
+        // Both items are in two of three sessions.
+        let idf = (1.0 + 3.0 / 2.0_f32).ln();
+        let expected = [(0, (1.5 + 0.5 * 8.0 / 9.0) * idf), (2, 0.5 * 8.0 / 9.0 * idf)];
         let found = scored(&model, &[0, 1]);
         assert_eq!(found.len(), 2, "the last item is left out, 3 is in no neighbour: {found:?}");
         for ((item, score), (expected_item, expected_score)) in found.into_iter().zip(expected) {
@@ -590,7 +590,7 @@ mod tests {
         let limits = IndexLimits { postings_max: 10, ..IndexLimits::default() };
         let short = SessionIndex::new(3, [(&[1, 2][..], 0)], &limits).unwrap();
         let refused = fit(Arc::new(short), &SessionParams::default()).unwrap_err().to_string();
-        assert_eq!(refused, "m must be at most the index's postings_max, not 1500");
+        assert_eq!(refused, "m must be at most the index's postings_max, not 500");
     }
 
     #[test]
