@@ -1,14 +1,16 @@
 //! What comes next in a running session: how often it is in the list, and how far up.
 //!
-//! Sessions are revealed item by item ([`NextItemCase::every_step`]: Ludewig and Jannach, "Evaluation of session-based
-//! recommendation algorithms", UMUAI 2018, section 4.2; Kersbergen, Sprangers, Schelter, "Serenade", SIGMOD 2022, section 5.1), or given as a prefix
-//! and its label ([`NextItemCase::labelled`]: Wu et al., "Session-based recommendation with graph neural networks", AAAI
-//! 2019, section 4.1, whose P@20 is the hit rate here). All items compete, those of the session too.
+//! Sessions are revealed item by item ([`NextItemCase::every_step`]: Ludewig and Jannach, "Evaluation of
+//! session-based recommendation algorithms", UMUAI 2018; Kersbergen, Sprangers, Schelter,
+//! "Serenade", SIGMOD 2022), or given as a prefix and its label ([`NextItemCase::labelled`]: Wu et
+//! al., "Session-based recommendation with graph neural networks", AAAI 2019, whose P@20 is the
+//! hit rate here). All items compete, those of the session too.
 //!
-//! Hit rate, MRR and NDCG are about the very next item, precision and recall about all that are still to come, each once. NDCG with one
-//! relevant item is `1/log₂(1 + rank)`. Serenade's program differs in that: it takes all items to come for relevant, discounts ranks
-//! 1 and 2 alike (`1/log₂(rank)` from rank 2 on), and divides by the worth of the session itself taken as a list; its numbers cannot
-//! be compared with those here, the other four metrics can.
+//! Hit rate, MRR and NDCG are about the very next item, precision and recall about all that are still to come,
+//! each once. NDCG with one relevant item is `1/log₂(1 + rank)`. Serenade's program differs in that: it takes
+//! all items to come for relevant, discounts ranks 1 and 2 alike (`1/log₂(rank)` from rank 2 on), and divides
+//! by the worth of the session itself taken as a list; its numbers cannot be compared with those here, the
+//! other four metrics can.
 //!
 //! The steps of one session are not independent, so standard errors are over sessions.
 
@@ -47,8 +49,8 @@ impl<'a> NextItemCase<'a> {
         sessions.iter().enumerate().flat_map(steps).collect()
     }
 
-    /// Each list cut before its last item. A list that is the one before it without its last item is taken for the same session: so
-    /// prefixes of one session, the longest first, are one.
+    /// Each list cut before its last item. A list that is the one before it without its last item is taken for the
+    /// same session: so prefixes of one session, the longest first, are one.
     pub fn labelled<S: AsRef<[u32]>>(lists: &'a [S]) -> Vec<Self> {
         let mut cases: Vec<Self> = Vec::new();
         let mut session = 0;
@@ -127,7 +129,8 @@ struct Measured {
 
 /// Asks `recommend` about every case and measures its lists, in parallel, the same at any thread count.
 ///
-/// `recommend` is given what `room` makes for each task, what is known of the session and the length of the list, and fills an empty list, best first.
+/// `recommend` is given what `room` makes for each task, what is known of the session and the length of the
+/// list, and fills an empty list, best first.
 /// `popularity (n_items)` counts the items in what was learned from.
 pub fn measure_next_items<R>(
     cases: &[NextItemCase<'_>],
@@ -229,15 +232,15 @@ impl NextItemReport {
         Some(self.sums.chunks_exact(self.ks.len() * WIDTH).map(move |row| row[offset]))
     }
 
-    /// One value for each session, in the order of the cases, whose mean is the mean over all lists: the session's sum times sessions per
-    /// list. For comparing two models session by session.
+    /// One value for each session, in the order of the cases, whose mean is the mean over all lists: the session's
+    /// sum times sessions per list. For comparing two models session by session.
     pub fn of_sessions(&self, metric: NextItemMetric, k: usize) -> Option<Vec<f64>> {
         let factor = self.n_sessions() as f64 / self.n_cases.max(1) as f64;
         Some(self.sums(metric, k)?.map(|sum| sum * factor).collect())
     }
 
-    /// The mean over all lists, its standard error over sessions as of a ratio of two sums (Cochran, "Sampling techniques", 1977,
-    /// section 9A.1); `None` if `k` is not a cut-off or there are no cases.
+    /// The mean over all lists, its standard error over sessions as of a ratio of two sums (Cochran, "Sampling
+    /// techniques", 1977, chapter 9A); `None` if `k` is not a cut-off or there are no cases.
     pub fn estimate(&self, metric: NextItemMetric, k: usize) -> Option<Estimate> {
         let sums = || self.sums(metric, k);
         let (n_cases, n) = (self.n_cases as f64, self.n_sessions());
@@ -287,8 +290,8 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Percentiles by nearest rank (Hyndman and Fan, "Sample quantiles in statistical packages", The American Statistician 1996, definition
-    /// 1); 0 of nothing.
+    /// Percentiles by nearest rank (Hyndman and Fan, "Sample quantiles in statistical packages", The American
+    /// Statistician 1996, definition 1); 0 of nothing.
     pub fn of(mut calls: Vec<Duration>) -> Self {
         calls.sort_unstable();
         let n = calls.len();
@@ -299,8 +302,8 @@ impl Latency {
     }
 }
 
-/// Times `call` for the known part of every case, one after the other on this thread, after a few calls that are not counted, which
-/// grow its buffers.
+/// Times `call` for the known part of every case, one after the other on this thread, after a few calls that
+/// are not counted, which grow its buffers.
 pub fn measure_latency(cases: &[NextItemCase<'_>], mut call: impl FnMut(&[u32])) -> Latency {
     cases.iter().take(BLOCK).for_each(|case| call(case.known));
     let timed = |case: &NextItemCase<'_>| {

@@ -1,11 +1,11 @@
 //! Past sessions by recency, and for each item the latest sessions that hold it.
 //!
-//! Source: Kersbergen, Sprangers, Schelter, "Serenade: low-latency session-based recommendation in e-commerce at
-//! scale", SIGMOD 2022, section 3 (the prebuilt index of VMIS-kNN: per item the `m` most recent sessions, per session its
-//! different items, per item how many sessions hold it). Departures: sessions are numbered by recency, so that a
-//! session's number is its timestamp and a list in rising order is in order of recency; items keep
-//! the order in which they were looked at, for which Garg, Gupta, Malhotra, Vig, Shroff, "Sequence and time aware
-//! neighborhood for session-based recommendations: STAN", SIGIR 2019, has a use.
+//! Source: Kersbergen, Sprangers, Schelter, "Serenade: low-latency session-based recommendation in e-commerce
+//! at scale", SIGMOD 2022 (the prebuilt index of VMIS-kNN: per item the `m` most recent sessions,
+//! per session its different items, per item how many sessions hold it). Departures: sessions are numbered by
+//! recency, so that a session's number is its timestamp and a list in rising order is in order of recency;
+//! items keep the order in which they were looked at, for which Garg, Gupta, Malhotra, Vig, Shroff, "Sequence
+//! and time aware neighborhood for session-based recommendations: STAN", SIGIR 2019, has a use.
 
 use crate::learn::recommenders::{FitError, check};
 use serde::{Deserialize, Serialize};
@@ -60,11 +60,11 @@ pub struct SessionIndex {
 }
 
 impl SessionIndex {
-    /// Takes sessions, each its items in the order they were looked at and the time of the last, in any order; of equal
-    /// times the one that comes later is taken for the later one.
+    /// Takes sessions, each its items in the order they were looked at and the time of the last, in any order; of
+    /// equal times the one that comes later is taken for the later one.
     ///
-    /// Left out are items that are not below `n_items`, and sessions with fewer than two different items: they lead nowhere,
-    /// and would take the places of others that do.
+    /// Left out are items that are not below `n_items`, and sessions with fewer than two different items: they lead
+    /// nowhere, and would take the places of others that do.
     pub fn new<'a>(
         n_items: usize,
         sessions: impl IntoIterator<Item = (&'a [u32], i64)>,
@@ -159,7 +159,8 @@ impl SessionIndex {
         self.frequencies.len()
     }
 
-    /// The different items of a session, by when they were last looked at, the oldest first; 0 is the latest session.
+    /// The different items of a session, by when they were last looked at, the oldest first; 0 is the latest
+    /// session.
     ///
     /// # Panics
     ///
@@ -169,7 +170,8 @@ impl SessionIndex {
         &self.session_items[self.session_starts[at] as usize..self.session_starts[at + 1] as usize]
     }
 
-    /// The latest sessions that hold `item`, the latest first; none if nobody looked at it or it is not in the catalogue.
+    /// The latest sessions that hold `item`, the latest first; none if nobody looked at it or it is not in the
+    /// catalogue.
     pub fn sessions_with(&self, item: u32) -> &[u32] {
         let at = item as usize;
         if at >= self.n_items() {
@@ -185,8 +187,8 @@ impl SessionIndex {
 
     /// `ln(1 + n_sessions / frequency)`: how much it says that a session holds `item`; 0 if none does.
     ///
-    /// The paper's `log(|H| / h_i)`, but for the 1, without which an item that every session of a small shop holds could neither
-    /// be found nor find others.
+    /// The paper's `log(|H| / h_i)`, but for the 1, without which an item that every session of a small shop holds
+    /// could neither be found nor find others.
     pub fn inverse_frequency(&self, item: u32) -> f32 {
         match self.frequencies.get(item as usize) {
             Some(&frequency) if frequency > 0 => {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | which past session holds which item | [`index`] |
 //! | session neighbours, VMIS-kNN, STAN | [`vmis`], its knobs in [`params`] |
+//! | which parameters suit a shop | [`choose`] |
 //!
 //! Unlike the [`super::recommenders`], which see a set of items with weights, this model sees a sequence: what
 //! was looked at last counts most, and whoever looked at it was going somewhere. It needs no user and no training
@@ -12,11 +13,13 @@
 //! Not here: where a session ends, which is up to whoever collects them, and ids. Start with
 //! [`vmis::VmisKnn::recommend`].
 
+pub mod choose;
 pub mod index;
 mod neighbours;
 pub mod params;
 pub mod vmis;
 
+pub use choose::{Choice, choose};
 pub use index::{IndexLimits, SessionIndex};
 pub use params::{Decay, SessionParams};
 pub use vmis::{Scratch, VmisKnn, fit};

@@ -1,13 +1,14 @@
 //! Finding the past sessions that are most like the running one.
 //!
-//! Source: Kersbergen, Sprangers, Schelter, SIGMOD 2022, algorithm 2: of the sessions that share an item with the running one, the
+//! Source: Kersbergen, Sprangers, Schelter, SIGMOD 2022, algorithm 2: of the sessions that share an item with
+//! the running one, the
 //! `m` latest are candidates, and of these the `k` most similar are neighbours; a list of sessions is left as soon
 //! as all that follows in it is older than the oldest candidate.
 //!
-//! Departure: the lists of the running session's items, each from the latest session on, are merged,
-//! which meets every session once, with all that it shares, and stops at the `m`-th. The paper goes through
-//! list after list with a hash map and a heap; the candidates and their similarities are the same, since a session that left the heap
-//! is older than all that are in it and never comes back.
+//! Departure: the lists of the running session's items, each from the latest session on, are merged, which
+//! meets every session once, with all that it shares, and stops at the `m`-th. The paper goes through list
+//! after list with a hash map and a heap; the candidates and their similarities are the same, since a session
+//! that left the heap is older than all that are in it and never comes back.
 
 use super::params::SESSION_ITEMS_LIMIT;
 
@@ -25,8 +26,8 @@ pub(super) struct Neighbour {
 /// No session.
 const NONE: u32 = u32::MAX;
 
-/// Overwrites `candidates` with the `m` latest sessions of `lists`, which rise, the latest first; `weights` are those of
-/// the lists, `session_weights` those of all sessions.
+/// Overwrites `candidates` with the `m` latest sessions of `lists`, which rise, the latest first; `weights` are
+/// those of the lists, `session_weights` those of all sessions.
 ///
 /// Costs at most `m · lists.len()` steps, however long the lists are.
 pub(super) fn find_candidates(
@@ -113,7 +114,9 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_lists()(sets in prop::collection::vec(prop::collection::btree_set(0..60_u32, 0..40), 0..6)) -> Vec<Vec<u32>> {
+        fn any_lists()(
+            sets in prop::collection::vec(prop::collection::btree_set(0..60_u32, 0..40), 0..6),
+        ) -> Vec<Vec<u32>> {
             sets.into_iter().map(|set| set.into_iter().collect()).collect()
         }
     }
@@ -136,8 +139,14 @@ mod tests {
         }
 
         #[test]
-        fn the_most_similar_are_kept_and_of_equals_the_latest(similarities in prop::collection::vec(0..5_u8, 0..40), k in 1..20_usize) {
-            let neighbour = |(session, of): (u32, &u8)| Neighbour { session, shared: 1, similarity: f32::from(*of) / 4.0 };
+        fn the_most_similar_are_kept_and_of_equals_the_latest(
+            similarities in prop::collection::vec(0..5_u8, 0..40),
+            k in 1..20_usize,
+        ) {
+            let neighbour = |(session, of): (u32, &u8)| {
+                let similarity = f32::from(*of) / 4.0;
+                Neighbour { session, shared: 1, similarity }
+            };
             let mut kept: Vec<Neighbour> = (0..).zip(&similarities).map(neighbour).collect();
             let mut sorted = kept.clone();
             sorted.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.session.cmp(&b.session)));

@@ -13,7 +13,8 @@ pub const SESSION_ITEMS_LIMIT: usize = 32;
 pub enum Decay {
     /// `(n − d) / n` for `n` events that are used: the decay of VMIS-kNN's similarity.
     Session,
-    /// `1 − d / span`, never below 0: with a span of 9, VMIS-kNN's match weight `1 − 0.1 (d + 1)` but for a factor.
+    /// `1 − d / span`, never below 0: with a span of 9, VMIS-kNN's match weight `1 − 0.1 (d + 1)` but for
+    /// a factor.
     Linear {
         /// Where it comes to 0, above 0.
         span: f32,
@@ -73,7 +74,8 @@ pub struct SessionParams {
     /// How much older sessions count less: the oldest of the index counts `e^(−rate)` of what the latest
     /// does, between them by their number; at least 0.
     pub recency_decay: f32,
-    /// How much long sessions count less: similarity is divided by `length^exponent`; 0 to 2, a half being STAN's cosine.
+    /// How much long sessions count less: similarity is divided by `length^exponent`; 0 to 2, a half being STAN's
+    /// cosine.
     pub length_exponent: f32,
     /// How much frequent items count less when they are found: `idf^exponent`, 0 to 4.
     pub idf_exponent: f32,
@@ -86,8 +88,8 @@ pub struct SessionParams {
 }
 
 impl Default for SessionParams {
-    /// Chosen for the mean logarithm of NDCG@20 on held-out sessions of three shops (a Dutch department store, YooChoose, Diginetica) at once; the
-    /// weights of own items differ most from shop to shop.
+    /// Chosen for the mean logarithm of NDCG@20 on held-out sessions of three shops (those of Serenade's example,
+    /// `YooChoose` and Diginetica) at once; the weights of own items differ most from shop to shop.
     fn default() -> Self {
         Self {
             m: 500,
@@ -108,7 +110,9 @@ impl Default for SessionParams {
 }
 
 impl SessionParams {
-    /// VMIS-kNN as it was published, with the hyperparameters of its example: `m` and `k` of 500.
+    /// VMIS-kNN as it was published, but for the `1 +` in [`SessionIndex::inverse_frequency`]; `m` and `k` are 500.
+    ///
+    /// [`SessionIndex::inverse_frequency`]: super::SessionIndex::inverse_frequency
     #[must_use]
     pub fn as_published() -> Self {
         Self {
