@@ -38,6 +38,7 @@ impl Separator {
     }
 }
 
+const SESSION: &[&str] = &["session", "sessionid", "s"];
 const USER: &[&str] = &["user", "userid", "visitorid", "customerid", "u"];
 const ITEM: &[&str] = &["item", "itemid", "movieid", "productid", "sku", "i"];
 const VALUE: &[&str] = &["rating", "value", "weight", "score", "r"];
@@ -85,6 +86,25 @@ impl Columns {
     }
 }
 
+/// Where the fields of a session's event are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SessionColumns {
+    pub(super) session: usize,
+    pub(super) item: usize,
+    pub(super) time: usize,
+}
+
+impl SessionColumns {
+    /// As a header says, a reason if it lacks a time; `None` if the line is no header.
+    pub(super) fn named(fields: &[Cow<'_, str>]) -> Option<Result<Self, String>> {
+        let find =
+            |names: &[&str]| fields.iter().position(|field| names.contains(&name(field).as_str()));
+        let (session, item) = (find(SESSION)?, find(ITEM)?);
+        let no_time = || "the header names no column `time`".to_owned();
+        Some(find(TIME).map(|time| Self { session, item, time }).ok_or_else(no_time))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +131,10 @@ mod tests {
         assert!(!is_header(&fields("1,2,3")));
         assert!(Columns::named(&fields("user,item"), Third::Rating).is_err());
         assert_eq!(Columns::named(&fields("user,item"), Third::Weight).unwrap().value, None);
+        let sessions = SessionColumns::named(&fields("Time\tItemId\tSessionId"));
+        assert_eq!(sessions, Some(Ok(SessionColumns { session: 2, item: 1, time: 0 })));
+        assert_eq!(SessionColumns::named(&fields("9 8 7")), None);
+        assert!(SessionColumns::named(&fields("session,item")).unwrap().is_err());
         let in_order = Columns::in_order(4, Third::Weight);
         assert_eq!(in_order, Columns { user: 0, item: 1, value: Some(2), time: Some(3) });
         assert_eq!(Columns::in_order(2, Third::Rating).value, Some(2));

@@ -206,7 +206,7 @@ impl Third {
 }
 
 /// Seconds, milliseconds or any other count, or an instant; only to be compared within one file.
-fn time(text: &str) -> Option<i64> {
+pub(super) fn time(text: &str) -> Option<i64> {
     let number = match text.parse::<f64>() {
         Ok(number) => number.is_finite().then_some(number)?,
         Err(_) => Timestamp::parse(text)?.0 as f64,

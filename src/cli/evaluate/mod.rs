@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `top-n` | what will this user want? | `top_n` |
 //! | `sequential` | what comes next? | `sequential` |
+//! | `session` | what comes next, right now? | `session` |
 //! | `rating` | what would this user give that item? | `rating` |
 //! | `shop` | what is each model, and each kind of event, worth on the stored events? | `shop` |
 //!
@@ -24,6 +25,8 @@ mod rating;
 mod report;
 mod search;
 mod sequential;
+mod session;
+mod session_file;
 pub(crate) mod shop;
 mod tables;
 mod text_file;
@@ -32,6 +35,7 @@ mod top_n;
 pub use rating::RatingArguments;
 pub use report::{Comparison, Headline, ModelResult, Report, Spread};
 pub use sequential::SequentialArguments;
+pub use session::SessionArguments;
 pub use text_file::FileError;
 pub use top_n::TopNArguments;
 
@@ -50,6 +54,8 @@ pub enum Protocol {
     Rating(RatingArguments),
     /// The next item of a sequence.
     Sequential(SequentialArguments),
+    /// The next item of a running session.
+    Session(SessionArguments),
 }
 
 /// Of every protocol.
@@ -149,6 +155,7 @@ impl Protocol {
             Self::TopN(arguments) => &arguments.common,
             Self::Rating(arguments) => &arguments.common,
             Self::Sequential(arguments) => &arguments.common,
+            Self::Session(arguments) => &arguments.common,
         }
     }
 }
@@ -167,6 +174,7 @@ pub fn evaluate(protocol: &Protocol, progress: bool) -> anyhow::Result<Report> {
         Protocol::TopN(arguments) => top_n::evaluate_top_n(arguments, progress),
         Protocol::Rating(arguments) => rating::evaluate_rating(arguments, progress),
         Protocol::Sequential(arguments) => sequential::evaluate_sequential(arguments, progress),
+        Protocol::Session(arguments) => session::evaluate_session(arguments, progress),
     })?;
     if let Some(path) = &common.svg {
         let picture = picture::draw(&report)?;

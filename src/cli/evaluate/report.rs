@@ -18,6 +18,8 @@ pub enum Spread {
     Users,
     /// Ratings of one run; of a mean over users, its users.
     Ratings,
+    /// Sessions of one run.
+    Sessions,
     /// Folds of one run.
     Folds,
     /// Runs with different seeds.

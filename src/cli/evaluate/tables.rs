@@ -40,7 +40,9 @@ impl fmt::Display for Report {
         }
         if !self.comparisons.is_empty() {
             let Comparison { metric, model, .. } = &self.comparisons[0];
-            writeln!(f, "\n{model} against the others, {metric} user by user")?;
+            let of_sessions = self.results.iter().any(|result| result.spread == Spread::Sessions);
+            let one = if of_sessions { "session" } else { "user" };
+            writeln!(f, "\n{model} against the others, {metric} {one} by {one}")?;
             write_aligned(f, &self.compared_cells())?;
         }
         write!(f, "\nstandard errors are over {}", self.spreads())
@@ -90,6 +92,7 @@ impl Report {
             let word = match result.spread {
                 Spread::Users => "users",
                 Spread::Ratings => "ratings",
+                Spread::Sessions => "sessions",
                 Spread::Folds => "folds",
                 Spread::Seeds => "seeds, where a model has one",
             };

@@ -5,6 +5,7 @@
 //! | which rows are held out | [`splits`] |
 //! | how good is this list | [`metrics`], [`diversity`] |
 //! | how far is this rating | [`rating_error`] |
+//! | does it know what comes next in a session, and how fast | [`sessions`] |
 //! | who competes, who wins a tie | [`ranking`] |
 //! | how good is this model, in one pass | [`lists`] and [`list_report`], in short [`measure`] |
 //! | is the difference more than chance | [`compare`] |
@@ -25,6 +26,7 @@ pub mod measure;
 pub mod metrics;
 pub mod ranking;
 pub mod rating_error;
+pub mod sessions;
 pub mod splits;
 
 pub use choose::learn_blend;
@@ -35,3 +37,6 @@ pub use lists::{Catalogue, ListProtocol, RankedLists, measure_lists, rank_lists}
 pub use measure::{HeldOutCase, Metrics, evaluate, evaluate_model};
 pub use ranking::{Candidates, Ties};
 pub use rating_error::{RatingErrors, rating_errors};
+pub use sessions::{
+    Latency, NextItemCase, NextItemMetric, NextItemReport, measure_latency, measure_next_items,
+};

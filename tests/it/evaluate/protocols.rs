@@ -164,6 +164,85 @@ fn the_next_item_of_a_sequence_is_asked_for_with_everything_before_it() {
     assert!(recall(&strict, 1) > recall(&strict, 0), "neighbours beat popularity");
 }
 
+/// Shoppers who go round one of three circles of six items, each session a few steps from anywhere, later ones
+/// later.
+fn rounds(sessions: std::ops::Range<u32>) -> String {
+    let mut rows = "SessionId\tItemId\tTime\n".to_owned();
+    for session in sessions {
+        let (circle, from, n) = (session % 3, session / 3 % 6, 3 + session % 2);
+        for step in 0..n {
+            let item = 6 * circle + (from + step) % 6;
+            writeln!(rows, "{session}\ti{item}\t{}.5", 100 * session + step).unwrap();
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_next_item_of_a_running_session_is_found_step_by_step() {
+    let folder = Folder::new();
+    let train = zstd::encode_all(rounds(0..180).as_bytes(), 1).unwrap();
+    let (train, test) = (folder.file("train.zst", train), folder.file("test", rounds(180..240)));
+    let arguments = ["session", "--train", &train, "--test", &test, "--k", "1,5"];
+    // Nobody goes back.
+    let onwards = ["before_weight=0.5", "repeat_weight=0", "vmis_knn.last_item_weight=0"];
+    let onwards = onwards.map(|change| ["--set", change]).concat();
+    let report = run(&[&arguments[..], &onwards[..]].concat()).unwrap();
+    let answer = json(&report);
+    let names: Vec<&str> = report.results.iter().map(|result| result.model).collect();
+    assert_eq!(names, ["popularity", "vmis_knn_published", "vmis_knn"]);
+    let counts = &answer["protocol"]["counts"];
+    assert_eq!(counts["sessions_trained"], 180);
+    // Half of the sessions have two steps, half three.
+    assert_eq!((&counts["cases"], &counts["items"]), (&150.into(), &18.into()));
+    assert_eq!(answer["protocol"]["files"][1]["role"], "test");
+    let vmis = &report.results[2];
+    assert!(vmis.metric("mrr@1").unwrap() > 0.99, "each item is followed by one other");
+    assert!(report.results[0].metric("mrr@5").unwrap() < 0.5);
+    assert!(answer["results"][2]["parameters"]["before_weight"] == 0.5);
+    for name in
+        ["hit_rate@5", "ndcg@5", "recall@5", "precision@5", "coverage@5", "p99_microseconds"]
+    {
+        assert!(vmis.metric(name).is_some_and(|value| value > 0.0), "{name}");
+    }
+    assert_eq!(answer["results"][2]["standard_errors_over"], "sessions");
+    let table = report.to_string();
+    assert!(table.contains("vmis_knn against the others, mrr@5 session by session"), "{table}");
+}
+
+#[test]
+fn sessions_on_lines_are_asked_for_their_label_with_parameters_chosen_before() {
+    let folder = Folder::new();
+    let line = |at: u32| {
+        let items: Vec<_> = (0..4).map(|step| format!("i{}", (at * 5 + step) % 12)).collect();
+        items.join(" ") + "\n"
+    };
+    let train = folder.file("train", (0..60).map(line).collect::<String>());
+    let labelled = |at: u32| {
+        let item = |step| format!("i{}", (at * 5 + step) % 12);
+        format!("{} {}\t{}\n{}\t{}\n", item(0), item(1), item(2), item(0), item(1))
+    };
+    let test = folder.file("test", (60..70).map(labelled).collect::<String>());
+    let base = ["session", "--train", &train, "--test", &test, "--k", "3", "--search"];
+    let bad_start = ["--set", "position_decay={linear = {span = 1}}", "--set", "before_weight=1"];
+    let answer = json(&run(&[&base[..], &bad_start[..]].concat()).unwrap());
+    let search = &answer["protocol"]["search"];
+    assert_eq!(search["held_out"], "the last tenth of the training sessions, by time");
+    // Six sessions of three steps.
+    assert_eq!((&search["cases"], &search["metric"]), (&18.into(), &"ndcg@3".into()));
+    assert!(search["best"].as_f64() >= search["at_start"].as_f64());
+    assert!(search["trials"].as_u64().unwrap() > 10);
+    assert_eq!(answer["protocol"]["counts"]["cases"], 20);
+    let comparison = &answer["comparisons"][0];
+    assert_eq!(comparison["metric"], "mrr@3");
+    let given = json(&run(&[&base[..], &["--valid", &test]].concat()).unwrap());
+    assert_eq!(given["protocol"]["search"]["held_out"], "a file of its own");
+    let roles: Vec<_> = (0..3).map(|at| given["protocol"]["files"][at]["role"].clone()).collect();
+    assert_eq!(roles, ["train", "valid", "test"]);
+    assert_eq!(given["results"][2]["model"], "vmis_knn");
+    assert!(given["results"][2]["metrics"]["hit_rate@3"].as_f64().unwrap() > 0.9);
+}
+
 #[test]
 fn categories_tell_how_varied_and_how_well_mixed_lists_are() {
     let folder = Folder::new();
@@ -238,6 +317,13 @@ fn what_cannot_be_measured_is_refused_with_what_to_change() {
         (
             &[&lists[..], &["--model", "item_knn", "--set", "svd.n_factors=3"]].concat(),
             "`svd` is not among the models to be measured: popularity, item_knn",
+        ),
+        (&["session", "--train", &bad, "--test", &timeless, "--set", "m=0"], "m must be between"),
+        (&["session", "--train", &bad, "--test", &test, "--set", "svd.x=1"], "unknown field `svd`"),
+        (&["session", "--train", &bad, "--test", &test, "--valid", &test], "--search"),
+        (
+            &["session", "--train", &same_time, "--test", &empty],
+            "empty: there is nothing in the file",
         ),
         (
             &[&lists[..], &["--svg", "/nowhere/at/all.svg"]].concat(),
