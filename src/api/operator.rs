@@ -54,6 +54,7 @@ pub async fn ready(State(state): State<ApiState>) -> Json<HealthAnswer> {
 pub async fn metrics(State(state): State<ApiState>) -> Result<impl IntoResponse, ApiError> {
     state.metrics.live_shoppers.set(state.live.shoppers.len() as i64);
     state.metrics.catalogue_items.set(state.live.catalogue.len() as i64);
+    state.metrics.answers_bytes.set(state.answers.n_bytes() as i64);
     let text = state.metrics.render().map_err(|error| ApiError::Internal(error.to_string()))?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text))

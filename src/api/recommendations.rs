@@ -172,6 +172,9 @@ pub(super) struct Wanted {
 impl ListQuery {
     /// What is wanted for `user`; a cursor is another matter.
     pub(super) fn wanted(self, state: &ApiState, user: String) -> Result<Wanted, ApiError> {
+        if self.cursor.is_some() {
+            return Err(invalid("/cursor", "a cursor goes with a list alone; leave it out".into()));
+        }
         let split = |field, text: Option<String>| -> Result<Vec<ItemId>, ApiError> {
             let text = text.unwrap_or_default();
             item_ids(field, text.split(',').map(str::trim).filter(|id| !id.is_empty()))
@@ -364,7 +367,6 @@ fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) ->
         items: list.items.clone(),
     };
     state.answers.keep(id, given);
-    state.metrics.answers_bytes.set(state.answers.n_bytes() as i64);
     answer
 }
 
@@ -406,13 +408,12 @@ impl Page<'_> {
             None => before.ask.n,
         };
         let explain = self.explain.unwrap_or(before.ask.explain);
-        let mut ask = Ask { n, explain, ..before.ask.clone() };
-        let n_excluded = ask.exclude.len();
-        ask.exclude.extend(shown.iter().cloned());
+        let ask = Ask { n, explain, ..before.ask.clone() };
+        let exclude = [&ask.exclude[..], &shown[..]].concat();
+        let rest = Ask { exclude, ..ask.clone() };
         let shelf = before.shelf.served_by(&snapshot);
-        let wanted = (&shelf, &ask, price.unwrap_or(true), before.scenario.as_str());
+        let wanted = (&shelf, &rest, price.unwrap_or(true), before.scenario.as_str());
         let list = page_of(state, &snapshot, wanted, shown.len() + 1, now);
-        ask.exclude.truncate(n_excluded);
         let given = Given {
             user: before.user.clone(),
             scenario: before.scenario.clone(),

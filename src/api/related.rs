@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     decide::recommend::{
-        Ask, Gate, Taste,
+        Ask, Taste,
         list::first_admitted,
         related::{Evidence, Relation, related},
     },
@@ -31,6 +31,16 @@ pub enum RelatedKind {
     BoughtTogether,
     /// Looked at instead: of the same category and about the same price.
     Substitute,
+}
+
+impl From<RelatedKind> for Relation {
+    fn from(kind: RelatedKind) -> Self {
+        match kind {
+            RelatedKind::Similar => Self::Similar,
+            RelatedKind::BoughtTogether => Self::BoughtTogether,
+            RelatedKind::Substitute => Self::Substitute,
+        }
+    }
 }
 
 /// Steers a list of related items.
@@ -130,20 +140,9 @@ pub async fn get_related(
         context: vec![item.clone()],
         ..Ask::default()
     };
-    let gate = Gate {
-        snapshot: &snapshot,
-        taste: &Taste::default(),
-        ask: &ask,
-        goods: &*state,
-        rules: &state.rule_book().in_force(&scenario, now),
-        hide: state.hide_policy(),
-        now,
-    };
-    let relation = match query.kind {
-        RelatedKind::Similar => Relation::Similar,
-        RelatedKind::BoughtTogether => Relation::BoughtTogether,
-        RelatedKind::Substitute => Relation::Substitute,
-    };
+    let (nobody, rules) = (Taste::default(), state.rule_book().in_force(&scenario, now));
+    let gate = state.gate((&snapshot, &nobody), &ask, &rules, now);
+    let relation = query.kind.into();
     let found = first_admitted(related(&snapshot, &item, relation), &gate, ask.n);
     let empty_because = found.is_empty().then(|| {
         if snapshot.version == 0 {
@@ -211,16 +210,9 @@ pub async fn get_trending(
         filter: filter_of(&state, query.filter.as_deref())?,
         ..Ask::default()
     };
-    let gate = Gate {
-        snapshot: &snapshot,
-        taste: &Taste::default(),
-        ask: &ask,
-        goods: &*state,
-        rules: &state.rule_book().in_force(&scenario, now),
-        hide: state.hide_policy(),
-        now,
-    };
-    let wanted = trending_now(&state, &snapshot, now);
+    let (nobody, rules) = (Taste::default(), state.rule_book().in_force(&scenario, now));
+    let gate = state.gate((&snapshot, &nobody), &ask, &rules, now);
+    let wanted = trending_now(&state, &snapshot, now)?;
     let found = first_admitted(wanted.iter(now), &gate, ask.n);
     let is_quiet = wanted.iter(now).next().is_none();
     let empty_because = found.is_empty().then_some(if is_quiet {

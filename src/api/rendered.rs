@@ -9,9 +9,7 @@ use super::{
 use crate::{
     decide::{
         filter::Filter,
-        recommend::{
-            Ask, Gate, HidePolicy, Pick, Popular, Shelf, Source, reasons::Reason, recommend,
-        },
+        recommend::{Ask, HidePolicy, Pick, Popular, Shelf, Source, reasons::Reason, recommend},
     },
     domain::{ItemId, Timestamp, time::SECOND_MS},
     snapshot::Snapshot,
@@ -141,12 +139,11 @@ fn render(
     (epoch, price, first_rank, scenario): (u64, bool, usize, &str),
     now: Timestamp,
 ) -> Rendered {
-    let hide = state.hide_policy();
     let nobody = Popular::default();
     let popularity = popular.as_deref().unwrap_or(&nobody);
     let book = state.rule_book();
-    let (taste, rules) = (&shelf.taste, &book.in_force(scenario, now));
-    let gate = Gate { snapshot, taste, ask, goods: &**state, rules, hide, now };
+    let rules = book.in_force(scenario, now);
+    let gate = state.gate((snapshot, &shelf.taste), ask, &rules, now);
     let list = recommend(shelf, popularity, &gate);
     let picks = list.picks.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
     let items: Vec<ListItem> = list
@@ -165,7 +162,7 @@ fn render(
         source: list.source,
         empty_because: list.empty_because,
         epoch,
-        until: true_until(state, shelf, (hide, book.next_turn(now)), now),
+        until: true_until(state, shelf, (state.hide_policy(), book.next_turn(now)), now),
         popular,
     }
 }

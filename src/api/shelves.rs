@@ -2,6 +2,7 @@
 //! all that a shelf depends on is in its key.
 
 use super::{
+    error::ApiError,
     rendered::{RenderKey, Rendered, RenderedBytes},
     state::ApiState,
 };
@@ -237,18 +238,24 @@ pub fn popular_now(state: &ApiState, snapshot: &Snapshot) -> Arc<Popular> {
 }
 
 /// What is trending now: the snapshot's counts and the latest events since.
-pub fn trending_now(state: &ApiState, snapshot: &Snapshot, now: Timestamp) -> Arc<TrendingNow> {
+pub fn trending_now(
+    state: &ApiState,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Arc<TrendingNow>, ApiError> {
     let last = state.live.shoppers.last_sequence();
     if let Some(known) = &*state.shelves.trending.load()
         && known.version == snapshot.version
         && (known.last == last
             || (snapshot.trending.len() > POPULAR_SHORT && known.made.elapsed() < POPULAR_AGE_MAX))
     {
-        return known.trending.clone();
+        return Ok(known.trending.clone());
     }
     let latest = state.live.shoppers.latest_since(snapshot.watermark).into_iter();
     let since = latest.map(|event| (event.item, event.kind, event.occurred_at));
-    let trending = Arc::new(TrendingNow::new(snapshot, since, now, &state.trending));
+    let trending = TrendingNow::new(snapshot, since, now, &state.trending);
+    let trending = trending.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let trending = Arc::new(trending);
     let made = TrendingOf {
         version: snapshot.version,
         last,
@@ -256,5 +263,5 @@ pub fn trending_now(state: &ApiState, snapshot: &Snapshot, now: Timestamp) -> Ar
         trending: trending.clone(),
     };
     state.shelves.trending.store(Some(Arc::new(made)));
-    trending
+    Ok(trending)
 }

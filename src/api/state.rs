@@ -9,7 +9,8 @@ use crate::{
     config::Config,
     decide::{
         price::PricePolicy,
-        recommend::{Goods, HidePolicy},
+        recommend::{Ask, Gate, Goods, HidePolicy, Taste},
+        rules::RuleSet,
     },
     domain::{Clock, Currency, Item, ItemId, Timestamp},
     learn::{
@@ -19,7 +20,7 @@ use crate::{
     },
     live::Live,
     record::{ingest::Ingest, store::Store},
-    snapshot::{SnapshotCell, file::SnapshotFolder},
+    snapshot::{Snapshot, SnapshotCell, file::SnapshotFolder},
     telemetry::Metrics,
 };
 use serde::Serialize;
@@ -104,6 +105,17 @@ impl ApiState {
     /// The rules as they are now.
     pub fn rule_book(&self) -> Arc<Book> {
         self.rule_book.of(&self.live.rules.load(), self.currency.digits())
+    }
+
+    /// What decides whether an item may be in a list.
+    pub fn gate<'a>(
+        &'a self,
+        whose: (&'a Snapshot, &'a Taste),
+        ask: &'a Ask,
+        rules: &'a RuleSet,
+        now: Timestamp,
+    ) -> Gate<'a> {
+        Gate::new(whose, ask, (&**self, rules), self.hide_policy(), now)
     }
 
     /// For how long an item is not shown again to whoever has just dealt with it.

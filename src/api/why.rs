@@ -8,7 +8,7 @@ use super::{
     state::ApiState,
 };
 use crate::{
-    decide::recommend::{Gate, Why, why},
+    decide::recommend::{Why, why},
     domain::ItemId,
 };
 use axum::{Json, extract::State};
@@ -77,16 +77,8 @@ pub async fn get_why(
     let key = shelf_key(&state, &snapshot, wanted.asker, &ask.context);
     let shelf = shelf_of(&state, &snapshot, &key);
     let popular = popular_now(&state, &snapshot);
-    let rules = &state.rule_book().in_force(&wanted.scenario, now);
-    let gate = Gate {
-        rules,
-        snapshot: &snapshot,
-        taste: &shelf.taste,
-        ask,
-        goods: &*state,
-        hide: state.hide_policy(),
-        now,
-    };
+    let rules = state.rule_book().in_force(&wanted.scenario, now);
+    let gate = state.gate((&snapshot, &shelf.taste), ask, &rules, now);
     let found = why(&shelf, &popular, &gate, &item);
     let (stage, because, remedy) = in_words(&found, ask.n);
     let models = found.models.iter().map(|model| WhyModel {

@@ -150,6 +150,14 @@ impl Config {
         let n = lists.n_default;
         let allowed = "must be from 1 to recommendations.n_max";
         rule((1..=lists.n_max).contains(&n), "recommendations.n_default", allowed, n)?;
+        let hours = lists.trending_half_life_hours;
+        let allowed = "must be from 0.000001 to 1000000";
+        rule(
+            (1e-6..=1e6).contains(&hours),
+            "recommendations.trending_half_life_hours",
+            allowed,
+            hours,
+        )?;
         for (key, value) in [
             ("pricing.sensitivity", pricing.sensitivity),
             ("pricing.margin_floor", pricing.margin_floor),

@@ -9,6 +9,7 @@ use crate::{
     },
     snapshot::Snapshot,
 };
+use rustc_hash::FxHashSet;
 use std::{fmt, sync::Arc};
 
 /// The catalogue as it is now.
@@ -157,13 +158,38 @@ pub struct Gate<'a> {
     pub goods: &'a dyn Goods,
     /// What the shop's people want shown.
     pub rules: &'a RuleSet,
-    /// For how long things stay out.
-    pub hide: HidePolicy,
-    /// When.
-    pub now: Timestamp,
+    hide: HidePolicy,
+    now: Timestamp,
+    /// What the request names, so that thousands of names cost each item one look.
+    excluded: FxHashSet<&'a ItemId>,
+    context: FxHashSet<&'a ItemId>,
+    context_groups: FxHashSet<String>,
 }
 
-impl Gate<'_> {
+impl<'a> Gate<'a> {
+    /// For one list: what `ask` wants for `taste`, by the catalogue and the rules as they are `now`.
+    pub fn new(
+        (snapshot, taste): (&'a Snapshot, &'a Taste),
+        ask: &'a Ask,
+        (goods, rules): (&'a dyn Goods, &'a RuleSet),
+        hide: HidePolicy,
+        now: Timestamp,
+    ) -> Self {
+        let group_of = |item: &ItemId| goods.item(item)?.fields.group.clone();
+        Self {
+            snapshot,
+            taste,
+            ask,
+            goods,
+            rules,
+            hide,
+            now,
+            excluded: ask.exclude.iter().collect(),
+            context: ask.context.iter().collect(),
+            context_groups: ask.context.iter().filter_map(group_of).collect(),
+        }
+    }
+
     /// The item, or what keeps it out.
     pub fn admit(&self, item: &ItemId) -> Result<Arc<Item>, Removal> {
         let item = self.sellable(item)?;
@@ -183,10 +209,10 @@ impl Gate<'_> {
     /// The item, or what keeps it out whatever the rules say.
     pub fn sellable(&self, item_id: &ItemId) -> Result<Arc<Item>, Removal> {
         let ask = self.ask;
-        if ask.exclude.contains(item_id) {
+        if self.excluded.contains(item_id) {
             return Err(Removal::Excluded);
         }
-        if ask.context.contains(item_id) {
+        if self.context.contains(item_id) {
             return Err(Removal::InContext);
         }
         if let Some(until) = self.purchased_until(item_id) {
@@ -197,10 +223,6 @@ impl Gate<'_> {
         }
         let item = self.goods.item(item_id).ok_or(Removal::NotInCatalogue)?;
         let fields = &item.fields;
-        let is_of_context = |group: &str| {
-            let others = ask.context.iter().filter_map(|other| self.goods.item(other));
-            others.into_iter().any(|other| other.fields.group.as_deref() == Some(group))
-        };
         if item.removed {
             Err(Removal::RemovedFromCatalogue)
         } else if !fields.available.unwrap_or(true) {
@@ -211,7 +233,7 @@ impl Gate<'_> {
             Err(Removal::OtherCategory)
         } else if ask.filter.as_ref().is_some_and(|filter| !filter.matches(&self.view(&item))) {
             Err(Removal::Filtered)
-        } else if fields.group.as_deref().is_some_and(is_of_context) {
+        } else if fields.group.as_ref().is_some_and(|group| self.context_groups.contains(group)) {
             Err(Removal::InContext)
         } else {
             Ok(item)
@@ -234,9 +256,13 @@ impl Gate<'_> {
     }
 
     fn seen_lately(&self, item: &ItemId) -> Option<Removal> {
-        let (_, at) = self.taste.seen.iter().find(|seen| seen.0 == *item)?;
-        let Some(at) = at else { return Some(Removal::SeenInVisit(None)) };
-        let until = self.hide.sight_ends(*at);
+        if self.hide.seen_minutes == 0 {
+            return None;
+        }
+        let seen = &self.taste.seen;
+        let found = seen.binary_search_by(|seen| seen.0.cmp(item)).ok()?;
+        let Some(at) = seen[found].1 else { return Some(Removal::SeenInVisit(None)) };
+        let until = self.hide.sight_ends(at);
         (self.now < until).then_some(Removal::SeenInVisit(Some(until)))
     }
 }

@@ -124,7 +124,10 @@ pub(super) struct Candidate {
 /// Candidates among which rules boost and cap; more than any list is long.
 const RULED_MAX: usize = 300;
 
-/// What the gate admits, best first: at least `n` if there are so many, and enough for rules to choose from.
+/// Variants of one product that may crowd the best items before a list gets short.
+const VARIANTS_MAX: usize = 64;
+
+/// What the gate admits, best first: at least `n` if there are so many, and more for rules to choose from.
 pub(super) fn candidates(
     shelf: &Shelf,
     popular: &Popular,
@@ -132,46 +135,38 @@ pub(super) fn candidates(
     n: usize,
 ) -> Vec<Candidate> {
     let snapshot = gate.snapshot;
-    let n = if gate.rules.is_empty() { n } else { n.max(RULED_MAX) };
-    let candidate = |item: Arc<Item>, score| Candidate { item, score, pinned_by: None };
+    let most = if gate.rules.is_empty() { n } else { n.max(RULED_MAX) };
     let Some(ranked) = &shelf.ranked else {
-        let mut groups = Groups::default();
-        let admitted = popular.iter(snapshot).filter_map(|(item, score)| {
-            let item = gate.admit(item).ok().filter(|item| groups.is_new(item))?;
-            Some(candidate(item, score))
-        });
-        return admitted.take(n).collect();
+        return admitted(popular.iter(snapshot), gate, most);
     };
-    let mut groups = Groups::default();
-    let mut admit = |at: ItemIdx, score| {
-        let item = gate.admit(&snapshot.items[at.0 as usize]).ok();
-        Some(candidate(item.filter(|item| groups.is_new(item))?, score))
-    };
-    let best: Vec<_> = ranked.iter().filter_map(|&(at, score)| admit(at, score)).take(n).collect();
-    if best.len() >= n || shelf.is_complete {
+    let named = |&(at, score): &(ItemIdx, f32)| (&snapshot.items[at.0 as usize], score);
+    let mut best = admitted(ranked.iter().map(named), gate, most);
+    if shelf.is_complete {
         return best;
     }
-    // Exclusions have used up what was kept: all items are looked at, until the variants suffice.
-    let mut wanted = n;
-    loop {
+    // Exclusions have used up what was kept: all items are looked at, further while variants crowd them.
+    let mut wanted = most;
+    while best.len() < n && wanted <= most * VARIANTS_MAX {
         let keep = |at: ItemIdx| gate.admit(&snapshot.items[at.0 as usize]).is_ok();
         let all = with_scores(snapshot, &shelf.taste, |scores| top_n(scores, wanted, keep));
         let Some(all) = all else { return best };
-        let mut groups = Groups::default();
-        let admit = |&(at, score): &(ItemIdx, f32)| {
-            let item = gate.admit(&snapshot.items[at.0 as usize]).ok();
-            Some(candidate(item.filter(|item| groups.is_new(item))?, score))
-        };
-        let best: Vec<_> = all.iter().filter_map(admit).take(n).collect();
-        if best.len() >= n || all.len() < wanted || wanted >= n * VARIANTS_MAX {
+        best = admitted(all.iter().map(named), gate, most);
+        if all.len() < wanted {
             return best;
         }
         wanted *= 2;
     }
+    best
 }
 
-/// Variants of one product that may crowd the best items before a list gets short.
-const VARIANTS_MAX: usize = 64;
+fn admitted<'a>(
+    ordered: impl Iterator<Item = (&'a ItemId, f32)>,
+    gate: &Gate<'_>,
+    n: usize,
+) -> Vec<Candidate> {
+    let found = first_admitted(ordered, gate, n).into_iter();
+    found.map(|(item, score)| Candidate { item, score, pinned_by: None }).collect()
+}
 
 /// The first `n` of a given order that `gate` admits, with what each comes with; variants once.
 pub fn first_admitted<'a, T>(

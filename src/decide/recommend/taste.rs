@@ -30,7 +30,7 @@ pub struct Taste {
     pub purchases: Vec<(u32, Timestamp)>,
     /// Purchases since the snapshot of items that it does not know.
     pub new_purchases: Vec<(ItemId, Timestamp)>,
-    /// What the shopper dealt with in this visit and when last; no time if the storefront says so itself.
+    /// What the shopper dealt with in this visit, items rising, and when last; no time if the storefront says so itself.
     pub seen: Vec<(ItemId, Option<Timestamp>)>,
     /// Whether anything comes from before the snapshot.
     pub is_known: bool,

@@ -52,6 +52,17 @@ impl TrendingParams {
     }
 }
 
+impl TrendingParams {
+    fn half_lives(&self, from: Timestamp, to: Timestamp) -> f64 {
+        to.since_ms(from) as f64 / (self.half_life_hours * 3.6e6)
+    }
+
+    /// What is left at `to` of a count of 1 at `from`; a time before that is a wrong clock, and counts as it.
+    pub fn faded(&self, from: Timestamp, to: Timestamp) -> f64 {
+        (-self.half_lives(from, to).max(0.0)).exp2()
+    }
+}
+
 /// Fading counts by item, whatever names an item.
 #[derive(Clone, Debug)]
 pub struct Trending<K> {
@@ -66,6 +77,12 @@ impl<K: Clone + Eq + Hash + Ord> Trending<K> {
     pub fn new(params: TrendingParams) -> Result<Self, FitError> {
         params.check()?;
         Ok(Self { params, landmark: None, sums: FxHashMap::default() })
+    }
+
+    /// Goes on from counts as of `at`.
+    #[must_use]
+    pub fn resumed(self, counts: impl IntoIterator<Item = (K, f64)>, at: Timestamp) -> Self {
+        Self { landmark: Some(at), sums: counts.into_iter().collect(), ..self }
     }
 
     /// Takes in one event; one from the future counts as now, or a wrong clock would outweigh everything.
@@ -134,12 +151,12 @@ impl<K: Clone + Eq + Hash + Ord> Trending<K> {
     }
 
     fn half_lives(&self, from: Timestamp, to: Timestamp) -> f64 {
-        to.since_ms(from) as f64 / (self.params.half_life_hours * 3.6e6)
+        self.params.half_lives(from, to)
     }
 
-    /// What a sum is worth at `now`; a `now` before the landmark is another wrong clock, and counts as that.
+    /// What a sum is worth at `now`.
     fn faded(&self, now: Timestamp) -> f64 {
-        self.landmark.map_or(0.0, |landmark| (-self.half_lives(landmark, now).max(0.0)).exp2())
+        self.landmark.map_or(0.0, |landmark| self.params.faded(landmark, now))
     }
 
     /// Counts from `at` on; what has faded to nothing goes.

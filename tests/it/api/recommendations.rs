@@ -416,3 +416,32 @@ async fn why_agrees_with_the_list() {
     assert!(!why["models"].as_array().unwrap().is_empty(), "{why}");
     assert_eq!(why["reasons"][0]["kind"], "because_you_bought", "{why}");
 }
+
+#[tokio::test]
+async fn thousands_of_names_are_taken_and_more_are_refused() {
+    let shop = trained().await;
+    let named = |n: u32| (0..n).map(|at| format!("gone-{at}")).chain(["tea-3".into()]);
+    let body =
+        |n, field: &str| json!({ "user": "t3", "n": 20, field: named(n).collect::<Vec<_>>() });
+    for field in ["exclude", "context"] {
+        let answer = shop.post("/recommendations", body(9_999, field)).await.is(200);
+        assert!(!ids(&answer).is_empty() && !ids(&answer).contains(&"tea-3"), "{answer}");
+        let pointer = format!("/{field}");
+        assert_eq!(shop.post("/recommendations", body(10_000, field)).await.faults(422), [pointer]);
+    }
+    let visit: Vec<String> = (0..10_000).map(|at| format!("tea-{}", at % 10)).collect();
+    let answer = shop.post("/recommendations", json!({ "session": visit })).await.is(200);
+    assert!(ids(&answer).iter().all(|item| item.starts_with("coffee")), "{answer}");
+    shop.get("/recommendations/t3/why/tea-3?cursor=x").await.is(422);
+}
+
+#[tokio::test]
+async fn a_shop_may_show_at_once_what_was_just_seen() {
+    let mut shop = Shop::with(|config| config.recommendations.hide_seen_minutes = 0).await;
+    shop.open_doors().await;
+    shop.train().await;
+    shop.act("new", "click", "tea-4").await;
+    assert!(ids(&list(&shop, "/recommendations/new?n=20").await).contains(&"tea-4"));
+    let body = json!({ "session": ["tea-4"], "n": 20 });
+    assert!(ids(&shop.post("/recommendations", body).await.is(200)).contains(&"tea-4"));
+}
