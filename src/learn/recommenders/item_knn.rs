@@ -238,7 +238,8 @@ impl Lists<'_> {
     fn cut(&self, candidates: &mut Vec<(u32, f32)>) -> Vec<(u32, f32)> {
         candidates.retain(|candidate| self.counts(candidate.1));
         keep_most_similar(candidates, self.params.n_neighbors);
-        self.list(std::mem::take(candidates))
+        // The room of all candidates is used again; what is kept has its own.
+        self.list(candidates.drain(..).collect())
     }
 
     /// Neighbours as they are kept.
