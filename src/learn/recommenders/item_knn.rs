@@ -239,7 +239,7 @@ impl Lists<'_> {
         candidates.retain(|candidate| self.counts(candidate.1));
         keep_most_similar(candidates, self.params.n_neighbors);
         // The room of all candidates is used again; what is kept has its own.
-        self.list(candidates.drain(..).collect())
+        self.list(candidates.clone())
     }
 
     /// Neighbours as they are kept.
