@@ -10,7 +10,7 @@ use crate::{
     learn::{
         dataset::Weighting,
         demand::DemandParams,
-        pipeline::PipelineParams,
+        pipeline::{PipelineParams, VisitParams},
         related::{RelatedParams, TrendingParams},
         trainer::{RecentRuns, SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
@@ -302,6 +302,11 @@ pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
         kinds: config.models.enabled.clone(),
         models: config.models.params(),
         demand: DemandParams::default(),
+        visits: config.sessions.enabled.then(|| VisitParams {
+            gap_ms: config.sessions.gap_ms(),
+            limits: config.sessions.limits(),
+            vmis: config.sessions.vmis_knn,
+        }),
         related: RelatedParams::default(),
         trending: trending_params(config),
         holdout_share: training.holdout_share,

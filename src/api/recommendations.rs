@@ -324,7 +324,7 @@ fn bounded(ask: Ask) -> Result<Ask, ApiError> {
 
 fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
-    let shelf = shelf_key(state, &snapshot, wanted.asker, &wanted.ask.context);
+    let shelf = shelf_key(state, &snapshot, wanted.asker, &wanted.ask.context, now);
     let list =
         list_of(state, &snapshot, (&shelf, &wanted.ask, wanted.price, &wanted.scenario), now);
     let given = Given {

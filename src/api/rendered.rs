@@ -180,7 +180,12 @@ fn true_until(
     let taste = &shelf.taste;
     let bought = taste.purchase_times().map(|at| hide.purchase_ends(at));
     let seen = taste.seen.iter().filter_map(|seen| seen.1).map(|at| hide.sight_ends(at));
-    bought.chain(seen).chain(rules_turn).filter(|at| *at > now).fold(quotes_end, Timestamp::min)
+    bought
+        .chain(seen)
+        .chain(rules_turn)
+        .chain(taste.visit_ends)
+        .filter(|at| *at > now)
+        .fold(quotes_end, Timestamp::min)
 }
 
 fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {

@@ -9,6 +9,8 @@ use super::{
 use crate::{
     decide::recommend::{Popular, Recent, Shelf, TrendingNow, taste},
     domain::{EventKind, ItemId, Sequence, ShopperId, Timestamp},
+    learn::{dataset::Weighting, sessions::visits::is_interest},
+    live::shoppers::LiveEvent,
     snapshot::Snapshot,
 };
 use arc_swap::ArcSwapOption;
@@ -33,6 +35,8 @@ pub struct ShelfKey {
     session: Option<ShopperId>,
     /// How many live events, and the last of them.
     stamp: (usize, Sequence),
+    /// Whether the last of them is so late that the visit goes on.
+    is_visiting: bool,
     visited: Vec<ItemId>,
     context: Vec<ItemId>,
 }
@@ -131,12 +135,16 @@ pub fn shelf_key(
     snapshot: &Snapshot,
     asker: Asker,
     context: &[ItemId],
+    now: Timestamp,
 ) -> ShelfKey {
     let shoppers = &state.live.shoppers;
-    let mut stamp = (0, Sequence(0));
+    let (mut stamp, mut last_at) = ((0, Sequence(0)), Timestamp(i64::MIN));
     for shopper in [&asker.shopper, &asker.session].into_iter().flatten() {
         for event in shoppers.recent(shopper).iter() {
             stamp = (stamp.0 + 1, stamp.1.max(event.sequence));
+            if is_step(event, &state.weighting) {
+                last_at = last_at.max(event.occurred_at);
+            }
         }
     }
     let is_erased = |shopper| shoppers.is_erased(shopper, snapshot.trained_at);
@@ -146,6 +154,7 @@ pub fn shelf_key(
         shopper: asker.shopper,
         session: asker.session,
         stamp,
+        is_visiting: now < last_at.plus_ms(state.config.sessions.gap_ms()),
         visited: asker.visited,
         context: context.to_vec(),
     }
@@ -157,6 +166,7 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
         return shelf;
     }
     let mut recent: Vec<Recent> = Vec::new();
+    let mut steps: Vec<(Timestamp, Sequence, ItemId)> = Vec::new();
     let mut seen: Vec<(ItemId, Option<Timestamp>)> = Vec::new();
     for shopper in [&key.shopper, &key.session].into_iter().flatten() {
         let live = state.live.shoppers.recent(shopper);
@@ -166,6 +176,11 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
             then.clone()
                 .filter(|event| is_dealing(event.kind))
                 .map(|event| (event.item.clone(), Some(event.occurred_at))),
+        );
+        steps.extend(
+            then.clone()
+                .filter(|event| key.is_visiting && is_step(event, &state.weighting))
+                .map(|event| (event.occurred_at, event.sequence, event.item.clone())),
         );
         let since = then.filter(|event| event.sequence > snapshot.watermark);
         recent.extend(since.map(|event| Recent {
@@ -185,6 +200,17 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
     let shopper = key.shopper.as_ref().filter(|_| !key.is_erased);
     let mut taste = taste(snapshot, shopper, &recent, &key.context, &state.weighting);
     taste.seen = latest_of_each(seen);
+    let named = key.visited.iter().filter_map(|item| snapshot.item_position(item));
+    taste.visit = named.collect();
+    if key.visited.is_empty() {
+        let gap_ms = state.config.sessions.gap_ms();
+        steps.sort_unstable_by_key(|step| (step.0, step.1));
+        taste.visit_ends = steps.last().map(|last| last.0.plus_ms(gap_ms));
+        let last_visit = steps.chunk_by(|a, b| b.0.since_ms(a.0) <= gap_ms).next_back();
+        let items = last_visit.unwrap_or_default().iter();
+        taste.visit.extend(items.filter_map(|step| snapshot.item_position(&step.2)));
+        taste.visit.dedup();
+    }
     let shelf = Arc::new(Shelf::fill(snapshot, taste));
     // A stranger's shelf holds nothing that is worth a place.
     if shelf.ranked.is_some() {
@@ -196,6 +222,11 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
 /// Whether whoever did this need not be shown the item again at once.
 fn is_dealing(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Impression | EventKind::Search | EventKind::Checkout)
+}
+
+/// Whether an event is a step of a visit, as it is for learning what comes next.
+fn is_step(event: &LiveEvent, weighting: &Weighting) -> bool {
+    is_interest(event.kind, weighting.weight(event.kind, event.value))
 }
 
 /// Each item once, with its latest time; no time is later than any.

@@ -74,7 +74,7 @@ pub async fn get_why(
     let wanted = query.wanted(&state, user.clone())?;
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
     let ask = &wanted.ask;
-    let key = shelf_key(&state, &snapshot, wanted.asker, &ask.context);
+    let key = shelf_key(&state, &snapshot, wanted.asker, &ask.context, now);
     let shelf = shelf_of(&state, &snapshot, &key);
     let popular = popular_now(&state, &snapshot);
     let rules = state.rule_book().in_force(&wanted.scenario, now);
@@ -82,7 +82,7 @@ pub async fn get_why(
     let found = why(&shelf, &popular, &gate, &item);
     let (stage, because, remedy) = in_words(&found, ask.n);
     let models = found.models.iter().map(|model| WhyModel {
-        model: model.model.name(),
+        model: model.model,
         weight: model.weight,
         score: model.score,
         rank: model.rank,

@@ -35,6 +35,7 @@ impl Config {
         self.check_service()?;
         self.check_events()?;
         self.check_training()?;
+        self.check_sessions()?;
         self.check_answers()
     }
 
@@ -142,6 +143,30 @@ impl Config {
                 ConfigError::Read(format!("models.{}: {error}", kind.name()))
             }
         })
+    }
+
+    fn check_sessions(&self) -> Result<(), ConfigError> {
+        let sessions = &self.sessions;
+        let minutes = sessions.gap_minutes;
+        let allowed = "must be from 1 to 1440";
+        rule((1..=1_440).contains(&minutes), "sessions.gap_minutes", allowed, minutes)?;
+        let refused = |error| match error {
+            FitError::Parameter { parameter, rule, value } => {
+                let key = match parameter {
+                    "sessions_max" => "sessions.visits_max".into(),
+                    "items_per_session_max" => "sessions.items_per_visit_max".into(),
+                    "postings_max" => "sessions.postings_max".into(),
+                    parameter => format!("sessions.vmis_knn.{parameter}"),
+                };
+                ConfigError::Value { key, rule, value }
+            }
+            error => ConfigError::Read(format!("sessions: {error}")),
+        };
+        sessions.limits().check().map_err(refused)?;
+        sessions.vmis_knn.check().map_err(refused)?;
+        let m = sessions.vmis_knn.m;
+        let allowed = "must be at most sessions.postings_max";
+        rule(m <= sessions.postings_max, "sessions.vmis_knn.m", allowed, m)
     }
 
     fn check_answers(&self) -> Result<(), ConfigError> {

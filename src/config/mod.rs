@@ -6,11 +6,12 @@
 mod check;
 
 use crate::{
-    domain::Currency,
+    domain::{Currency, time::MINUTE_MS},
     learn::recommenders::{
         AlsParams, BprParams, EaseParams, ItemKnnParams, LogisticMfParams, ModelKind, ModelParams,
         NmfParams, PopularityParams, Rp3betaParams, SvdParams, UserKnnParams,
     },
+    learn::sessions::{IndexLimits, SessionParams},
 };
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
@@ -114,7 +115,7 @@ section! {
     Config {
         server: Server, database: Database, storage: Storage, auth: Auth, shop: Shop, events: Events,
         catalogue: Catalogue, live: Live, weights: Weights, training: Training, search: Search,
-        models: Models, recommendations: Recommendations, pricing: Pricing, log: Log,
+        models: Models, sessions: Sessions, recommendations: Recommendations, pricing: Pricing, log: Log,
     }
 }
 section! {
@@ -180,6 +181,13 @@ section! {
         enabled: Vec<ModelKind>, popularity: PopularityParams, item_knn: ItemKnnParams,
         user_knn: UserKnnParams, rp3beta: Rp3betaParams, svd: SvdParams, nmf: NmfParams, als: AlsParams, ease: EaseParams, bpr: BprParams,
         logistic_mf: LogisticMfParams,
+    }
+}
+section! {
+    /// What is learned from visits.
+    Sessions {
+        enabled: bool, gap_minutes: u32, visits_max: usize, items_per_visit_max: usize,
+        postings_max: usize, vmis_knn: SessionParams,
     }
 }
 section! {
@@ -277,6 +285,22 @@ impl Config {
     /// All keys with their present values as TOML, secrets redacted.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         toml::to_string(self).map_err(|error| ConfigError::Read(error.to_string()))
+    }
+}
+
+impl Sessions {
+    /// Longest pause within a visit, in milliseconds.
+    pub fn gap_ms(&self) -> i64 {
+        i64::from(self.gap_minutes) * MINUTE_MS
+    }
+
+    /// How much is remembered.
+    pub fn limits(&self) -> IndexLimits {
+        IndexLimits {
+            sessions_max: self.visits_max,
+            items_per_session_max: self.items_per_visit_max,
+            postings_max: self.postings_max,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         demand::DemandOutlook,
         recommenders::{FittedModel, blend::Blend},
         related::Related,
+        sessions::SessionModel,
     },
 };
 use rustc_hash::FxHashMap;
@@ -48,6 +49,8 @@ pub struct Contents {
     pub models: Vec<FittedModel>,
     /// How they are joined.
     pub blend: Blend,
+    /// What comes next in a visit, if that was learned.
+    pub session: Option<SessionModel>,
     /// Most popular items first, with their decayed weight.
     pub popular: Vec<(u32, f32)>,
     /// Demand against expectation, by item position.

@@ -6,6 +6,7 @@ use crate::{
     learn::{
         dataset::ItemIdx,
         recommenders::{Query, Recommender},
+        sessions::Scratch,
     },
     snapshot::Snapshot,
 };
@@ -47,6 +48,17 @@ pub fn reasons(snapshot: &Snapshot, taste: &Taste, query: Query<'_>, item: ItemI
         if size > 0.0 {
             for (sum, part) in added.iter_mut().zip(parts) {
                 *sum += weight * part / size;
+            }
+        }
+    }
+    if let Some(session) = snapshot.session.as_ref().filter(|_| !taste.visit.is_empty()) {
+        let parts = session.vmis.contributions(&taste.visit, item.0, &mut Scratch::default());
+        let (size, weight) = (parts.iter().sum::<f32>(), session.weight(taste.is_known));
+        if size > 0.0 {
+            for (visited, part) in taste.visit.iter().zip(parts) {
+                if let Ok(at) = taste.history.binary_search_by_key(visited, |cell| cell.0) {
+                    added[at] += weight * part / size;
+                }
             }
         }
     }

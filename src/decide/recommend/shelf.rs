@@ -6,6 +6,7 @@ use crate::{
     learn::{
         dataset::ItemIdx,
         recommenders::{Query, top_n::top_n},
+        sessions,
     },
     snapshot::Snapshot,
 };
@@ -38,15 +39,16 @@ impl Shelf {
         let taste = self.taste.history.len() * 8
             + self.taste.purchases.len() * 16
             + self.taste.new_purchases.len() * size_of::<(ItemId, Timestamp)>()
+            + self.taste.visit.len() * 4
             + self.taste.seen.len() * size_of::<(ItemId, Option<Timestamp>)>();
         size_of::<Self>() + taste + self.ranked.as_ref().map_or(0, |ranked| ranked.len() * 8)
     }
 }
 
 thread_local! {
-    /// Room for every item's score, twice: one for each thread that answers, as long as the longest catalogue
-    /// it has met.
-    static ROOM: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// Room for every item's score, twice, and for the running visit: one for each thread that answers, as
+    /// long as the longest catalogue it has met.
+    static ROOM: RefCell<(Vec<f32>, Vec<f32>, sessions::Scratch)> = RefCell::default();
 }
 
 /// What `look` makes of every item's score for a taste; `None` if no model has anything to say.
@@ -55,15 +57,23 @@ pub(super) fn with_scores<T>(
     taste: &Taste,
     look: impl FnOnce(&[f32]) -> T,
 ) -> Option<T> {
-    if !taste.history.iter().any(|cell| cell.1 > 0.0) {
+    let has_liked = taste.history.iter().any(|cell| cell.1 > 0.0);
+    if !has_liked && taste.visit.is_empty() {
         return None;
     }
     let query = Query { user: taste.user, history: &taste.history };
-    ROOM.with_borrow_mut(|(scores, scratch)| {
+    ROOM.with_borrow_mut(|(scores, scratch, visiting)| {
         let n_items = snapshot.items.len();
         scores.resize(n_items, 0.0);
         scratch.resize(n_items, 0.0);
-        let is_scored = snapshot.blend.score_items(&snapshot.models, query, scores, scratch);
-        is_scored.then(|| look(scores))
+        let is_liked =
+            has_liked && snapshot.blend.score_items(&snapshot.models, query, scores, scratch);
+        if !is_liked {
+            scores.fill(0.0);
+        }
+        let session = snapshot.session.as_ref();
+        let is_next = session
+            .is_some_and(|model| model.add_to(&taste.visit, taste.is_known, scores, visiting));
+        (is_liked || is_next).then(|| look(scores))
     })
 }

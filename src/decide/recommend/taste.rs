@@ -32,6 +32,10 @@ pub struct Taste {
     pub new_purchases: Vec<(ItemId, Timestamp)>,
     /// What the shopper dealt with in this visit, items rising, and when last; no time if the storefront says so itself.
     pub seen: Vec<(ItemId, Option<Timestamp>)>,
+    /// Positions of the items of the running visit, oldest first.
+    pub visit: Vec<u32>,
+    /// When the visit is over if nothing more happens.
+    pub visit_ends: Option<Timestamp>,
     /// Whether anything comes from before the snapshot.
     pub is_known: bool,
     /// Whether anything comes from since the snapshot.
@@ -105,6 +109,6 @@ pub fn taste(
         }
         same
     });
-    let (seen, is_recent) = (Vec::new(), !recent.is_empty());
-    Taste { user, history, purchases, new_purchases, seen, is_known, is_recent }
+    let is_recent = !recent.is_empty();
+    Taste { user, history, purchases, new_purchases, is_known, is_recent, ..Taste::default() }
 }

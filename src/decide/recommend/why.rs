@@ -11,7 +11,8 @@ use crate::{
     domain::ItemId,
     learn::{
         dataset::ItemIdx,
-        recommenders::{ModelKind, Query, Recommender},
+        recommenders::{Query, Recommender},
+        sessions::{Scratch, SessionModel},
     },
 };
 
@@ -19,8 +20,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelScore {
     /// Which.
-    pub model: ModelKind,
-    /// Its weight in the blend.
+    pub model: &'static str,
+    /// Its weight in the blend; the session model's beside it.
     pub weight: f32,
     /// Its own score; `None` if it has nothing to say about this shopper.
     pub score: Option<f32>,
@@ -93,7 +94,18 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
         let has_scored = model.is_some_and(|model| model.score_items(query, &mut scores));
         let own = has_scored.then(|| scores[at as usize]);
         let rank = own.map(|own| 1 + scores.iter().filter(|&&score| score > own).count());
-        answer.models.push(ModelScore { model: kind, weight, score: own, rank });
+        answer.models.push(ModelScore { model: kind.name(), weight, score: own, rank });
+    }
+    if let Some(session) = snapshot.session.as_ref().filter(|_| !taste.visit.is_empty()) {
+        let mut scratch = Scratch::default();
+        let next = session.vmis.recommend(&taste.visit, usize::MAX, &mut scratch);
+        let place = next.iter().position(|scored| scored.0 == at);
+        answer.models.push(ModelScore {
+            model: SessionModel::NAME,
+            weight: session.weight(taste.is_known),
+            score: place.map(|place| next[place].1),
+            rank: place.map(|place| place + 1),
+        });
     }
     answer
 }

@@ -2,7 +2,7 @@
 //!
 //! The latest slice of time is held out (`holdout`). Models are fitted on what came before; on half of
 //! the held-out shoppers everything is chosen: parameters (`tuning`) and the weights of the blend. On the
-//! other half everything is measured, so that the reported figures come from shoppers on whom no parameter
+//! other half everything is measured (what counts a running visit: `visiting`), so that the reported figures come from shoppers on whom no parameter
 //! and no weight was chosen; only whether the blend or one model alone is served is decided by them. Then all is fitted again on all. [`report`] is what is written down; [`ablation`] asks what
 //! each kind of event is worth.
 
@@ -10,6 +10,7 @@ pub mod ablation;
 mod holdout;
 pub mod report;
 mod tuning;
+mod visiting;
 
 pub use report::{ModelReport, Report};
 pub use tuning::{begin_search, tune};
@@ -23,11 +24,13 @@ use super::{
         fit_from,
     },
     related::{self, ItemFacts, Related, RelatedParams, Trending, TrendingParams},
+    sessions::{JoinWeights, SessionModel},
 };
 use crate::domain::{EventKind, Timestamp};
 use holdout::HeldOut;
 use report::parameters_of;
 use std::time::Instant;
+pub use visiting::VisitParams;
 
 /// List length that is measured.
 pub const K: usize = 10;
@@ -45,6 +48,8 @@ pub struct PipelineParams {
     pub models: ModelParams,
     /// Demand's parameters.
     pub demand: DemandParams,
+    /// How it is learned what comes next in a visit; `None` if it is not.
+    pub visits: Option<VisitParams>,
     /// How related items are found.
     pub related: RelatedParams,
     /// How it is counted what is wanted now.
@@ -85,6 +90,8 @@ pub struct Fitted {
     pub models: Vec<FittedModel>,
     /// How they are joined.
     pub blend: Blend,
+    /// What comes next in a visit.
+    pub session: Option<SessionModel>,
     /// Everybody's row.
     pub matrix: InteractionMatrix,
     /// Last purchase of each item by each shopper, by position.
@@ -125,7 +132,7 @@ pub fn run(
         items: log.items().len(),
         ..Report::default()
     };
-    let blend = run.measure(&mut report)?;
+    let (blend, weights) = run.measure(&mut report)?;
 
     let matrix = log.matrix(acts, &params.weighting, (&days, now));
     report.interactions = matrix.n_interactions();
@@ -144,6 +151,7 @@ pub fn run(
         popular: run.popular(now),
         purchases: last_purchases(acts),
         demand: run.outlook(facts, now)?,
+        session: run.session_model(acts, weights)?,
         related: related::fit(acts, &matrix, facts, &params.related, stop)?,
         trending: run.trending(now)?,
         models,
@@ -194,8 +202,9 @@ impl Run<'_> {
     }
 
     /// Fits on what came before the held-out slice, learns the blend on half of the shoppers who came
-    /// back, and measures it and every single model on the other half; answers what to serve.
-    fn measure(&self, report: &mut Report) -> Result<Blend, FitError> {
+    /// back, and measures it and every single model on the other half; answers what to serve, and how much a
+    /// running visit counts beside it.
+    fn measure(&self, report: &mut Report) -> Result<(Blend, JoinWeights), FitError> {
         let params = self.params;
         let kinds = params.all_kinds();
         let held = HeldOut::of(self.log, self.days, self.log.acts(), params);
@@ -207,7 +216,7 @@ impl Run<'_> {
                 params.shoppers_min()
             );
             let weights = kinds.iter().map(|&kind| (kind, 1.0)).collect();
-            return Ok(Blend { weights });
+            return Ok((Blend { weights }, JoinWeights::default()));
         }
         report.holdout_from = Some(held.cut.to_string());
         let mut contenders = Vec::new();
@@ -225,7 +234,7 @@ impl Run<'_> {
             }
         }
         if contenders.is_empty() {
-            return Ok(Blend::single(ModelKind::Popularity));
+            return Ok((Blend::single(ModelKind::Popularity), JoinWeights::default()));
         }
         self.choose(contenders, &held, report)
     }
@@ -235,7 +244,7 @@ impl Run<'_> {
         contenders: Vec<Contender>,
         held: &HeldOut<'_>,
         report: &mut Report,
-    ) -> Result<Blend, FitError> {
+    ) -> Result<(Blend, JoinWeights), FitError> {
         let popular = contenders.iter().find(|c| c.model.kind() == ModelKind::Popularity);
         let bar = popular.map_or(0.0, |contender| contender.chosen_on.ndcg);
         let is_beaten = |contender: &Contender| {
@@ -302,7 +311,8 @@ impl Run<'_> {
         let mut line = ModelReport::new("blend", &joined, (seconds, n_bytes));
         line.verdict = if blend.weights.len() > 1 { "served" } else { "left out" }.into();
         report.models.push(line);
-        Ok(blend)
+        let weights = self.weigh_visits((&models, &blend), held, report)?;
+        Ok((blend, weights))
     }
 
     fn popular(&self, now: Timestamp) -> Vec<(u32, f32)> {

@@ -135,6 +135,41 @@ pub(super) fn parameters_of(kind: ModelKind, params: &ModelParams) -> Value {
     all[kind.name()].clone()
 }
 
+/// How much a running visit counts beside long-term taste, and what it is worth.
+#[derive(Clone, Debug, Serialize)]
+pub struct VisitReport {
+    /// The model.
+    pub model: &'static str,
+    /// Visits that it learned from before the held-out time.
+    pub visits: usize,
+    /// Seconds to fit and to measure.
+    pub seconds: f64,
+    /// Memory of the fitted model.
+    pub bytes: usize,
+    /// Shoppers with a past.
+    pub known: JoinReport,
+    /// Shoppers of whom there is only this visit.
+    pub strangers: JoinReport,
+}
+
+/// What a running visit is worth for one kind of shopper; measured on the rest of held-out visits, of which
+/// half are there to choose on.
+#[derive(Clone, Debug, Serialize)]
+pub struct JoinReport {
+    /// How much it counts beside a blend whose weights come to 1.
+    pub weight: f32,
+    /// Moments of visits that were measured on.
+    pub moments: usize,
+    /// NDCG@10 without it; absent if nothing was measured.
+    pub ndcg_without: Option<f64>,
+    /// NDCG@10 as it is served.
+    pub ndcg: Option<f64>,
+    /// Its standard error.
+    pub ndcg_standard_error: Option<f64>,
+    /// What it is based on, in words.
+    pub verdict: String,
+}
+
 /// What a run measured and chose.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -150,6 +185,8 @@ pub struct Report {
     pub holdout_from: Option<String>,
     /// Held-out shoppers that were measured on.
     pub holdout_shoppers: usize,
+    /// What comes next in a visit; absent if that is not learned.
+    pub visits: Option<VisitReport>,
     /// Every model, and the blend last.
     pub models: Vec<ModelReport>,
     /// NDCG@10 of what is served over that of popularity; absent if not measured.

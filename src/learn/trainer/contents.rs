@@ -81,6 +81,7 @@ pub(super) fn contents(
         purchases,
         models: fitted.models,
         blend: fitted.blend,
+        session: fitted.session,
         popular: fitted.popular,
         demand: fitted.demand,
         related: fitted.related,

@@ -12,4 +12,6 @@ mod recommendations;
 mod related;
 mod rules;
 mod search;
+
 mod snapshots;
+mod visits;
