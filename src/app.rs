@@ -122,7 +122,8 @@ impl App {
             shoppers: Shoppers::new(config.live.shoppers_max, config.live.events_per_shopper_max),
             rules: arc_swap::ArcSwap::default(),
         });
-        let watermark = snapshots.current().watermark;
+        let served = snapshots.current();
+        let watermark = (served.watermark, served.merges);
         let follower =
             Follower::load(store.clone(), live.clone(), &*clock, watermark, metrics.clone())
                 .await

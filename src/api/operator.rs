@@ -207,7 +207,7 @@ pub async fn rollback(State(state): State<ApiState>) -> Result<Json<RunAnswer>, 
     let loaded = loaded.map_err(|error| ApiError::Internal(super::error::error_chain(&error)))?;
     let (served, snapshot) =
         loaded.ok_or(ApiError::Conflict("there is no earlier version to go back to".into()))?;
-    let (version, watermark) = (snapshot.version, snapshot.watermark);
+    let (version, watermark) = (snapshot.version, (snapshot.watermark, snapshot.merges));
     state.metrics.snapshot_version.set(version as i64);
     state.metrics.snapshot_timestamp.set(snapshot.trained_at.0 as f64 / 1e3);
     // What the earlier version has not learned is recent again.

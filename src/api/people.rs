@@ -2,7 +2,7 @@
 
 use super::{
     error::{ApiError, FieldError, Problem},
-    extract::{Body, Path, user_id},
+    extract::{Body, Path, at, user_id},
     state::ApiState,
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     record::forms::user_attributes_from_json,
 };
 use axum::{Json, extract::State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -135,6 +135,51 @@ fn exported(state: &ApiState, recorded: &RecordedEvent) -> Value {
         "value": event.value,
         "context": event.context,
     })
+}
+
+/// Whose history goes over.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MergeBody {
+    /// The guest: the id of a user, or of a session in which nobody was known.
+    from: String,
+}
+
+/// A guest's history that went over to a customer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MergeAnswer {
+    /// The customer.
+    user: String,
+    /// The guest.
+    from: String,
+    /// How many events were moved; 0 if there was nothing to move, or it was done before.
+    events_moved: u64,
+}
+
+/// Makes a guest's history a customer's, in the very next answer; to repeat it does no harm. Attributes that the
+/// customer lacks go over, too. What comes from the guest's id later is a new guest's.
+#[utoipa::path(post, path = "/users/{user}/merge", tag = "shop", params(("user" = String, Path)),
+    request_body = MergeBody,
+    responses((status = 200, body = MergeAnswer), (status = 422, body = Problem)))]
+pub async fn merge_users(
+    State(state): State<ApiState>,
+    Path(user): Path<String>,
+    body: Body,
+) -> Result<Json<MergeAnswer>, ApiError> {
+    let user = user_id(&user)?;
+    let MergeBody { from } = body.json()?;
+    user_id(&from).map_err(at("/from"))?;
+    if from == user.as_str() {
+        let detail = "this is the same user; name the guest who has become this customer".into();
+        return Err(at("/from")(ApiError::Invalid { detail, errors: Vec::new() }));
+    }
+    let merge = state.store.merge_users(&from, &user, state.clock.now()).await?;
+    if let Some(merge) = &merge {
+        state.live.shoppers.merge(merge);
+        state.answers.forget(&from);
+    }
+    let events_moved = merge.map_or(0, |merge| merge.events_moved);
+    Ok(Json(MergeAnswer { user: user.to_string(), from, events_moved }))
 }
 
 /// Erases a user and all their events; answers a receipt.

@@ -46,7 +46,8 @@ pub fn router(state: ApiState) -> Router {
             catalogue::delete_item
         ))
         .routes(routes!(catalogue::post_items))
-        .routes(routes!(catalogue::post_competitor_prices));
+        .routes(routes!(catalogue::post_competitor_prices))
+        .routes(routes!(people::merge_users));
     let admin = OpenApiRouter::new()
         .routes(routes!(people::put_user, people::get_user, people::delete_user))
         .routes(routes!(people::export_user))

@@ -30,8 +30,11 @@ const POPULAR_SHORT: usize = 200;
 pub struct ShelfKey {
     version: u64,
     shopper: Option<ShopperId>,
-    /// Erased since the snapshot was trained, which therefore must not be asked about them.
-    is_erased: bool,
+    /// Erased, or become somebody else, since the snapshot was trained, which therefore must not be asked about
+    /// them.
+    is_gone: bool,
+    /// The last merge since the snapshot that made guests this shopper.
+    merge: i64,
     session: Option<ShopperId>,
     /// How many live events, and the last of them.
     stamp: (usize, Sequence),
@@ -147,10 +150,15 @@ pub fn shelf_key(
             }
         }
     }
-    let is_erased = |shopper| shoppers.is_erased(shopper, snapshot.trained_at);
+    let is_gone = |shopper| {
+        shoppers.is_erased(shopper, snapshot.trained_at)
+            || shoppers.is_merged_since(shopper, snapshot.merges)
+    };
+    let guests = asker.shopper.as_ref().map(|who| shoppers.guests_since(who, snapshot.merges));
     ShelfKey {
         version: snapshot.version,
-        is_erased: asker.shopper.as_ref().is_some_and(is_erased),
+        is_gone: asker.shopper.as_ref().is_some_and(is_gone),
+        merge: guests.unwrap_or_default().iter().map(|guest| guest.merge).max().unwrap_or(0),
         shopper: asker.shopper,
         session: asker.session,
         stamp,
@@ -197,8 +205,17 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
         value: None,
     }));
     seen.extend(key.visited.iter().map(|item| (item.clone(), None)));
-    let shopper = key.shopper.as_ref().filter(|_| !key.is_erased);
-    let mut taste = taste(snapshot, shopper, &recent, &key.context, &state.weighting);
+    let shopper = key.shopper.as_ref().filter(|_| !key.is_gone);
+    let guests = key.shopper.as_ref().filter(|_| 0 < key.merge);
+    let guests = guests.map(|who| state.live.shoppers.guests_since(who, snapshot.merges));
+    let guests: Vec<ShopperId> = guests
+        .unwrap_or_default()
+        .iter()
+        // What came after the key was made belongs to another shelf.
+        .filter(|guest| guest.merge <= key.merge)
+        .flat_map(|guest| ShopperId::named(&guest.id))
+        .collect();
+    let mut taste = taste(snapshot, (shopper, &guests), &recent, &key.context, &state.weighting);
     taste.seen = latest_of_each(seen);
     let named = key.visited.iter().filter_map(|item| snapshot.item_position(item));
     taste.visit = named.collect();

@@ -116,6 +116,20 @@ impl ShopperId {
             Self::Session(_) => None,
         }
     }
+
+    /// Whom an id may name: a customer, and a visit.
+    pub fn named(id: &str) -> impl Iterator<Item = Self> {
+        let user = UserId::new(id).ok().map(Self::User);
+        user.into_iter().chain(SessionId::new(id).ok().map(Self::Session))
+    }
+
+    /// The id, of either kind.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::User(user) => user.as_str(),
+            Self::Session(session) => session.as_str(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub use event::{Event, EventContext, EventKind, RecordedEvent, Sequence};
 pub use id::{IdError, ItemId, RuleId, SessionId, ShopperId, UserId};
 pub use item::{Item, ItemChange, ItemFields, Patch};
 pub use money::{Cents, Currency, MoneyError};
-pub use person::{ErasureReceipt, User};
+pub use person::{ErasureReceipt, Merge, User};
 pub use price::{CompetitorPrice, PriceEntry, PriceReason};
 pub use rule::{StoredRule, StoredRules};
 pub use run::{ModelRun, RunOutcome};

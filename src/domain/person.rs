@@ -1,6 +1,6 @@
 //! The people a shop knows, and what it keeps when one of them asks to be forgotten.
 
-use super::{Timestamp, UserId};
+use super::{Sequence, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,7 +31,29 @@ pub struct ErasureReceipt {
     pub events_erased: u64,
 }
 
+/// A guest's history that went over to a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// Running number; what a follower reads by.
+    pub sequence: i64,
+    /// The guest: the id of a user, or of a session without one.
+    pub from: String,
+    /// The customer.
+    pub into: UserId,
+    /// When.
+    pub merged_at: Timestamp,
+    /// The last event that was moved: what comes from this guest later begins anew.
+    pub moved_until: Sequence,
+    /// How many were moved.
+    pub events_moved: u64,
+}
+
 /// The hash by which a receipt names a person.
 pub fn user_hash(user: &UserId) -> String {
-    blake3::hash(user.as_str().as_bytes()).to_hex().to_string()
+    id_hash(user.as_str())
+}
+
+/// The same of any id.
+pub fn id_hash(id: &str) -> String {
+    blake3::hash(id.as_bytes()).to_hex().to_string()
 }

@@ -15,7 +15,12 @@ const PAGE: u32 = 5_000;
 
 /// Reads events after `after` into the live view again, which keeps each once: for a snapshot that has
 /// learned less than the one the view was filled for.
-pub async fn recall(store: &dyn Store, live: &Live, after: Sequence) -> Result<(), StoreError> {
+pub async fn recall(
+    store: &dyn Store,
+    live: &Live,
+    (after, merge): (Sequence, i64),
+) -> Result<(), StoreError> {
+    follow_merges(store, live, merge).await?;
     let mut after = after;
     loop {
         let events = store.events_after(after, PAGE).await?;
@@ -24,6 +29,17 @@ pub async fn recall(store: &dyn Store, live: &Live, after: Sequence) -> Result<(
         for recorded in events {
             live.shoppers.record(recorded.sequence, &recorded.event);
         }
+    }
+}
+
+/// Reads merges after `after` into the live view, before the events that they have moved; answers the last.
+async fn follow_merges(store: &dyn Store, live: &Live, after: i64) -> Result<i64, StoreError> {
+    let mut after = after;
+    loop {
+        let merges = store.merges_after(after, PAGE).await?;
+        let Some(last) = merges.last() else { return Ok(after) };
+        after = last.sequence;
+        merges.iter().for_each(|merge| live.shoppers.merge(merge));
     }
 }
 
@@ -51,6 +67,7 @@ pub struct Follower {
     sequence: Sequence,
     revision: i64,
     erasure: i64,
+    merge: i64,
 }
 
 impl Follower {
@@ -59,12 +76,12 @@ impl Follower {
         store: Arc<dyn Store>,
         live: Arc<Live>,
         clock: &dyn Clock,
-        watermark: Sequence,
+        (watermark, merge): (Sequence, i64),
         metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
         let sequence = watermark;
         let mut follower =
-            Self { store, live, metrics, watermark, sequence, revision: 0, erasure: 0 };
+            Self { store, live, metrics, watermark, sequence, revision: 0, erasure: 0, merge };
         follower.follow().await?;
         follower.load_prices(clock).await?;
         Ok(follower)
@@ -94,6 +111,7 @@ impl Follower {
             }
             self.erasure = erasure;
         }
+        self.merge = follow_merges(&*self.store, &self.live, self.merge).await?;
         loop {
             let items = self.store.items_after(self.revision, PAGE).await?;
             let Some(last) = items.last() else { break };

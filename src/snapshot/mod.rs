@@ -33,6 +33,8 @@ pub struct Contents {
     pub trading_days: TradingDays,
     /// The last event that it has learned from.
     pub watermark: Sequence,
+    /// The last merge of people that it has learned from.
+    pub merges: i64,
     /// Items by position.
     pub items: Vec<ItemId>,
     /// Shoppers by position.

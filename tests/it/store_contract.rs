@@ -60,6 +60,7 @@ on_both!(
     competitor_prices_are_stored_once,
     users_are_replaced_and_found,
     an_erased_user_leaves_a_receipt_and_nothing_else,
+    a_guests_events_become_the_customers_and_go_with_them,
     runs_come_newest_first,
     a_lease_has_one_holder,
     rules_are_kept_by_revision,
@@ -468,6 +469,49 @@ async fn an_erased_user_leaves_a_receipt_and_nothing_else(store: Arc<dyn Store>)
     assert!(store.erasures_after(receipt.sequence, 10).await.unwrap().is_empty());
     let last = append(&*store, &[view("w", "a", None)]).await[0];
     assert!(last > Some(Sequence(3)), "numbers of erased events are not given out again");
+}
+
+async fn a_guests_events_become_the_customers_and_go_with_them(store: Arc<dyn Store>) {
+    let by_session = |session: &str, named: bool| Event {
+        user: named.then(|| user("other")),
+        session: Some(SessionId::new(session).unwrap()),
+        ..view("x", "a", None)
+    };
+    let events = [view("guest", "a", None), by_session("guest", false), by_session("guest", true)];
+    let numbers = append(&*store, &events).await;
+    let attributes = |json: &str| serde_json::from_str(json).unwrap();
+    let users = [
+        (user("guest"), attributes(r#"{"city": "Köln", "age": 3}"#)),
+        (user("c"), attributes(r#"{"age": 4}"#)),
+    ];
+    store.save_users(&users, T0).await.unwrap();
+    let merge = store.merge_users("guest", &user("c"), T0.plus_ms(5)).await.unwrap().unwrap();
+    assert_eq!((merge.from.as_str(), &merge.into, merge.events_moved), ("guest", &user("c"), 2));
+    assert_eq!((Some(merge.moved_until), merge.merged_at), (numbers[1], T0.plus_ms(5)));
+    assert_eq!(store.user_events(&user("c"), Sequence(0), 9).await.unwrap().len(), 2);
+    assert_eq!(store.user_events(&user("other"), Sequence(0), 9).await.unwrap().len(), 1);
+    assert_eq!(store.user(&user("guest")).await.unwrap(), None);
+    let customer = store.user(&user("c")).await.unwrap().unwrap();
+    assert_eq!(customer.attributes, attributes(r#"{"age": 4, "city": "Köln"}"#));
+    assert_eq!(store.merge_users("guest", &user("c"), T0).await.unwrap(), None, "done before");
+    assert_eq!(store.merge_users("nobody", &user("new"), T0).await.unwrap(), None);
+    assert!(store.user(&user("new")).await.unwrap().is_some(), "the customer comes to exist");
+    assert_eq!(store.merges_after(0, 9).await.unwrap(), std::slice::from_ref(&merge));
+    assert!(store.merges_after(merge.sequence, 9).await.unwrap().is_empty());
+
+    // The customer turns out to be somebody else's guest: everything goes on.
+    let again = store.merge_users("c", &user("d"), T0).await.unwrap().unwrap();
+    assert_eq!(again.events_moved, 2);
+    let receipt = store.erase_user(&user("d"), T0).await.unwrap();
+    assert_eq!(receipt.events_erased, 2);
+    assert!(store.merges_after(0, 9).await.unwrap().is_empty(), "no name is left");
+    let receipts = store.erasures_after(0, 9).await.unwrap();
+    let mut hashes: Vec<String> = receipts.into_iter().map(|r| r.user_hash).collect();
+    assert_eq!(hashes.pop(), Some(user_hash(&user("d"))));
+    hashes.sort_unstable();
+    let mut guests = [user_hash(&user("guest")), user_hash(&user("c"))];
+    guests.sort_unstable();
+    assert_eq!(hashes, guests);
 }
 
 async fn runs_come_newest_first(store: Arc<dyn Store>) {

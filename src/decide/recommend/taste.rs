@@ -55,7 +55,7 @@ impl Taste {
     }
 }
 
-/// Joins a shopper's row with what they did since, and with the items on the page.
+/// Joins a shopper's row, and those of guests who became this shopper, with what they did since, and with the items on the page.
 ///
 /// What happened after the snapshot's `as_of` counts in full, as it will when that is learned from;
 /// what happened before but arrived later has faded like everything else. `context` items count as
@@ -63,7 +63,7 @@ impl Taste {
 /// their purchases: no model has anything to say about them.
 pub fn taste(
     snapshot: &Snapshot,
-    shopper: Option<&ShopperId>,
+    (shopper, guests): (Option<&ShopperId>, &[ShopperId]),
     recent: &[Recent],
     context: &[ItemId],
     weighting: &Weighting,
@@ -71,6 +71,10 @@ pub fn taste(
     let user = shopper.and_then(|shopper| snapshot.shopper_position(shopper));
     let mut history = user.map_or_else(Vec::new, |user| snapshot.history_of(user).to_vec());
     let mut purchases = user.map_or_else(Vec::new, |user| snapshot.purchases_of(user).to_vec());
+    for guest in guests.iter().filter_map(|guest| snapshot.shopper_position(guest)) {
+        history.extend_from_slice(snapshot.history_of(guest));
+        purchases.extend_from_slice(snapshot.purchases_of(guest));
+    }
     let mut new_purchases = Vec::new();
     let is_known = !history.is_empty();
     for event in recent {

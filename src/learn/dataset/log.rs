@@ -2,7 +2,8 @@
 
 use super::{InteractionMatrix, ItemIdx, TradingDays, UserIdx};
 use crate::domain::{
-    Event, EventKind, ItemId, RecordedEvent, Sequence, ShopperId, Timestamp, time::DAY_MS,
+    Event, EventKind, ItemId, Merge, RecordedEvent, Sequence, SessionId, ShopperId, Timestamp,
+    time::DAY_MS,
 };
 use rustc_hash::FxHashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -168,12 +169,30 @@ impl EventLog {
         let found: Vec<u32> =
             (0..).zip(&self.shoppers).filter(|(_, s)| is_named(s)).map(|(at, _)| at).collect();
         for at in found {
-            if let Ok(nobody) = crate::domain::SessionId::new(format!("erased-{at}")) {
+            if let Ok(nobody) = SessionId::new(format!("erased-{at}")) {
                 let name = &mut self.shoppers[at as usize];
                 self.shopper_positions.remove(name);
                 *name = ShopperId::Session(nobody);
             }
             self.acts.retain(|act| act.user.0 != at);
+        }
+    }
+
+    /// Makes a guest's events those of the customer they have become; the guest's position stays, without events
+    /// but those that came later.
+    pub fn merge(&mut self, merge: &Merge) {
+        let from: Vec<u32> = ShopperId::named(&merge.from)
+            .filter_map(|guest| self.shopper_positions.get(&guest).copied())
+            .collect();
+        if from.is_empty() {
+            return;
+        }
+        let customer = ShopperId::User(merge.into.clone());
+        let into = position(&mut self.shoppers, &mut self.shopper_positions, &customer);
+        for act in &mut self.acts {
+            if from.contains(&act.user.0) && act.sequence <= merge.moved_until {
+                act.user.0 = into;
+            }
         }
     }
 

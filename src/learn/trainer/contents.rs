@@ -51,7 +51,7 @@ pub(super) fn contents(
     fitted: Fitted,
     version: u64,
     (trained_at, as_of): (Timestamp, Timestamp),
-    watermark: Sequence,
+    (watermark, merges): (Sequence, i64),
 ) -> Contents {
     let n = log.shoppers().len() as u32;
     let mut history_starts = vec![0];
@@ -73,6 +73,7 @@ pub(super) fn contents(
         as_of,
         trading_days: fitted.trading_days,
         watermark,
+        merges,
         items: log.items().to_vec(),
         shoppers: log.shoppers().to_vec(),
         history_starts,

@@ -17,7 +17,7 @@ use super::{
     search::SearchState,
 };
 use crate::{
-    domain::{Clock, ModelRun, RunOutcome, Sequence, Timestamp, UserId, person::user_hash},
+    domain::{Clock, ModelRun, RunOutcome, Sequence, Timestamp, person::id_hash},
     live::Live,
     record::store::{Store, StoreError},
     snapshot::{
@@ -149,6 +149,7 @@ struct Memory {
     log: EventLog,
     read_to: Sequence,
     erasure: i64,
+    merge: i64,
     erased_at: Option<Timestamp>,
     search: Option<SearchState>,
     is_search_read: bool,
@@ -374,7 +375,9 @@ impl Trainer {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
         let (occasion, is_asked) = (ask.occasion, ask.is_asked());
         let erased = self.read_erasures().await?;
-        let is_served_whole = served.version > 0 && served.watermark == last;
+        let merge = self.read_merges().await?;
+        let is_served_whole =
+            served.version > 0 && served.watermark == last && served.merges == merge;
         let searches = self.search_seconds(occasion, served).await?;
         if is_served_whole && !erased && searches.is_none() {
             return skipped("nothing changed since the served snapshot".into());
@@ -432,7 +435,7 @@ impl Trainer {
         let version = newest.max(served.version) + 1;
         let snapshot: Arc<Snapshot> = {
             let memory = self.memory();
-            Arc::new(contents(&memory.log, fitted, version, (now, as_of), read_to).into())
+            Arc::new(contents(&memory.log, fitted, version, (now, as_of), (read_to, merge)).into())
         };
         // A lease that the clock has taken away while the database was away.
         let until = self.clock.now().plus_ms(LEASE_MS);
@@ -492,12 +495,24 @@ impl Trainer {
             (after, last_at) = (last.sequence, Some(last.erased_at));
             let hashes: FxHashSet<&str> =
                 receipts.iter().map(|receipt| receipt.user_hash.as_str()).collect();
-            let is_erased = |user: &UserId| hashes.contains(user_hash(user).as_str());
-            self.memory().log.forget(|shopper| shopper.user().is_some_and(is_erased));
+            self.memory().log.forget(|who| hashes.contains(id_hash(who.as_str()).as_str()));
         }
         let mut memory = self.memory();
         (memory.erasure, memory.erased_at) = (after, last_at);
         Ok(last_at.is_some_and(|at| at >= self.snapshots.current().trained_at))
+    }
+
+    /// Reads merges; the last there is. Called before events are read: those are stored as merges have left them.
+    async fn read_merges(&self) -> Result<i64, TrainError> {
+        let mut after = self.memory().merge;
+        loop {
+            let merges = self.store.merges_after(after, PAGE).await?;
+            let Some(last) = merges.last() else { return Ok(after) };
+            after = last.sequence;
+            let mut memory = self.memory();
+            merges.iter().for_each(|merge| memory.log.merge(merge));
+            memory.merge = after;
+        }
     }
 
     /// Reads events since last time.

@@ -11,8 +11,9 @@ mod rows;
 pub mod sqlite;
 
 use crate::domain::{
-    Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, ModelRun,
-    PriceEntry, PriceReason, RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId,
+    Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
+    ModelRun, PriceEntry, PriceReason, RecordedEvent, RuleId, Sequence, StoredRules, Timestamp,
+    User, UserId,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -238,7 +239,22 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, StoreError>;
 
-    /// Deletes a user and all their events and remembers that by a hash of the id alone.
+    /// Makes all events of `from`, a user or a session without one, those of `into`, who comes to exist if need
+    /// be; attributes that `into` lacks go over, too. `None` if there was nothing to move.
+    ///
+    /// Events of `from` that come later are those of a new guest.
+    async fn merge_users(
+        &self,
+        from: &str,
+        into: &UserId,
+        at: Timestamp,
+    ) -> Result<Option<Merge>, StoreError>;
+
+    /// Merges with a sequence above `after`, lowest first, at most `limit`.
+    async fn merges_after(&self, after: i64, limit: u32) -> Result<Vec<Merge>, StoreError>;
+
+    /// Deletes a user and all their events and remembers that by a hash of the id alone; guests who became this
+    /// user have receipts of their own, which come first.
     async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError>;
 
     /// Receipts with a sequence above `after`, lowest first, at most `limit`.

@@ -2,7 +2,7 @@
 
 use super::{StoreError, Totals, draft::Standing};
 use crate::domain::{
-    Cents, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId, ModelRun,
+    Cents, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId, Merge, ModelRun,
     PriceEntry, PriceReason, RecordedEvent, RuleId, RunOutcome, Sequence, SessionId, StoredRule,
     Timestamp, User, UserId,
 };
@@ -183,6 +183,30 @@ impl From<ErasureRow> for ErasureReceipt {
             erased_at: Timestamp(row.erased_at_ms),
             events_erased: row.events_erased as u64,
         }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct MergeRow {
+    sequence: i64,
+    from_id: String,
+    into_user_id: String,
+    merged_at_ms: i64,
+    moved_until: i64,
+    events_moved: i64,
+}
+
+impl TryFrom<MergeRow> for Merge {
+    type Error = StoreError;
+    fn try_from(row: MergeRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            sequence: row.sequence,
+            from: row.from_id,
+            into: UserId::new(row.into_user_id).map_err(|error| corrupt("merge", error))?,
+            merged_at: Timestamp(row.merged_at_ms),
+            moved_until: Sequence(row.moved_until),
+            events_moved: row.events_moved as u64,
+        })
     }
 }
 

@@ -8,13 +8,14 @@ use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError, Totals,
     draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, ErasureRow, EventRow, ItemRow, PriceRow, RuleRow, RunRow, StandingRow, UserRow,
-        context_json, first_of_each, last_of_each, newcomers, to_json,
+        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow, StandingRow,
+        UserRow, context_json, first_of_each, last_of_each, newcomers, to_json,
     },
 };
 use crate::domain::{
-    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, ModelRun, PriceEntry,
-    RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId, person::user_hash,
+    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun, PriceEntry,
+    RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId,
+    person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -82,6 +83,19 @@ const WRITE_USER: &str = "insert into users (user_id, attributes, first_seen_ms,
      returning user_id, attributes, first_seen_ms, updated_ms";
 const USER: &str =
     "select user_id, attributes, first_seen_ms, updated_ms from users where user_id = $1";
+const GUEST_EVENTS: &str = "select coalesce(max(sequence), 0), count(*) from events \
+     where user_id = $1 or (user_id is null and session_id = $1)";
+const MERGE_EVENTS: &str = "update events set user_id = $2 \
+     where user_id = $1 or (user_id is null and session_id = $1)";
+const ENSURE_USER: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
+     values ($1, '{}', $2, $2) on conflict do nothing";
+const MERGE_MERGES: &str = "update merges set into_user_id = $2 where into_user_id = $1";
+const WRITE_MERGE: &str = "insert into merges (from_id, into_user_id, merged_at_ms, moved_until, \
+     events_moved) values ($1, $2, $3, $4, $5) returning sequence, from_id, into_user_id, \
+     merged_at_ms, moved_until, events_moved";
+const MERGES_AFTER: &str = "select sequence, from_id, into_user_id, merged_at_ms, moved_until, \
+     events_moved from merges where sequence > $1 order by sequence limit $2";
+const ERASE_MERGES: &str = "delete from merges where into_user_id = $1 returning from_id";
 const ERASE_EVENTS: &str = "delete from events where user_id = $1";
 const ERASE_USER: &str = "delete from users where user_id = $1";
 const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, events_erased) \
@@ -536,6 +550,87 @@ impl Store for SqliteStore {
         rows::all(found)
     }
 
+    async fn merge_users(
+        &self,
+        from: &str,
+        into: &UserId,
+        at: Timestamp,
+    ) -> Result<Option<Merge>, StoreError> {
+        let failed = || StoreError::while_doing("merge users");
+        let mut transaction = self.begin().await?;
+        let moved: (i64, i64) = sqlx::query_as(GUEST_EVENTS)
+            .bind(from)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        sqlx::query(MERGE_EVENTS)
+            .bind(from)
+            .bind(into.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        sqlx::query(ENSURE_USER)
+            .bind(into.as_str())
+            .bind(at.0)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        let mut attributes = Vec::new();
+        for user in [from, into.as_str()] {
+            let found: Option<UserRow> = sqlx::query_as(USER)
+                .bind(user)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(failed())?;
+            let found = found.map(User::try_from).transpose()?;
+            attributes.push(found.map(|user| user.attributes).unwrap_or_default());
+        }
+        if attributes[0].keys().any(|key| !attributes[1].contains_key(key)) {
+            // What the customer says of themselves comes last, and so counts.
+            let joined: Map<String, Value> = attributes.into_iter().flatten().collect();
+            let _written: UserRow = sqlx::query_as(WRITE_USER)
+                .bind(into.as_str())
+                .bind(to_json(&joined))
+                .bind(at.0)
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
+        sqlx::query(ERASE_USER).bind(from).execute(&mut *transaction).await.map_err(failed())?;
+        let (moved_until, events_moved) = moved;
+        if events_moved == 0 {
+            commit(transaction).await?;
+            return Ok(None);
+        }
+        sqlx::query(MERGE_MERGES)
+            .bind(from)
+            .bind(into.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        let row: MergeRow = sqlx::query_as(WRITE_MERGE)
+            .bind(from)
+            .bind(into.as_str())
+            .bind(at.0)
+            .bind(moved_until)
+            .bind(events_moved)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        commit(transaction).await?;
+        row.try_into().map(Some)
+    }
+
+    async fn merges_after(&self, after: i64, limit: u32) -> Result<Vec<Merge>, StoreError> {
+        let found: Vec<MergeRow> = sqlx::query_as(MERGES_AFTER)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("read merges"))?;
+        rows::all(found)
+    }
+
     async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError> {
         let failed = || StoreError::while_doing("erase a user");
         let mut transaction = self.begin().await?;
@@ -549,6 +644,20 @@ impl Store for SqliteStore {
             .execute(&mut *transaction)
             .await
             .map_err(failed())?;
+        let guests: Vec<String> = sqlx::query_scalar(ERASE_MERGES)
+            .bind(user.as_str())
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        for guest in guests {
+            let _receipt: ErasureRow = sqlx::query_as(WRITE_ERASURE)
+                .bind(id_hash(&guest))
+                .bind(at.0)
+                .bind(0_i64)
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(failed())?;
+        }
         let row: ErasureRow = sqlx::query_as(WRITE_ERASURE)
             .bind(user_hash(user))
             .bind(at.0)

@@ -2,7 +2,7 @@
 
 use crate::support::shop::{Shop, ids};
 use serde_json::{Value, json};
-use shopkeeper::domain::{UserId, person::user_hash};
+use shopkeeper::domain::{ShopperId, UserId, person::user_hash};
 
 #[tokio::test]
 async fn a_user_is_what_was_put() {
@@ -116,6 +116,109 @@ async fn who_comes_back_after_erasure_is_known_again() {
     let list = fresh.get("/recommendations/u").await.is(200);
     assert_eq!(list["source"], "personal");
     assert!(ids(&list)[0].starts_with("tea"));
+}
+
+#[tokio::test]
+async fn a_guests_history_is_the_customers_in_the_very_next_answer() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    let guest = |item: &str| json!({ "type": "purchase", "session": "tab-7", "item": item });
+    shop.post("/events", json!([guest("tea-1"), guest("tea-2")])).await.is(200);
+    shop.train().await;
+    let mut other = shop.beside().await;
+    let before = shop.get("/recommendations/customer").await.is(200);
+    assert_eq!(before["source"], "popular");
+    shop.get("/recommendations/customer?session=tab-7").await.is(200);
+    // Of the guest one event is in the snapshot and one is later.
+    let click = json!({ "type": "click", "session": "tab-7", "item": "tea-3" });
+    shop.post("/events", click).await.is(200);
+    let merged = shop.post("/users/customer/merge", json!({ "from": "tab-7" })).await.is(200);
+    assert_eq!(merged, json!({ "user": "customer", "from": "tab-7", "events_moved": 3 }));
+    other.follower.follow().await.unwrap();
+    let restarted = shop.beside().await;
+    for shop in [&shop, &other, &restarted] {
+        let list = shop.get("/recommendations/customer?n=7&explain=true").await.is(200);
+        assert_eq!(list["source"], "personal", "{list}");
+        assert!(ids(&list).iter().all(|item| item.starts_with("tea")), "{list}");
+        assert!(!ids(&list).contains(&"tea-1"), "what the guest has bought is bought: {list}");
+        let posted = json!({ "session": [] });
+        assert_eq!(shop.post("/recommendations", posted).await.is(200)["source"], "popular");
+        let nobody = shop.get("/recommendations/nobody?session=tab-7").await.is(200);
+        assert_eq!(nobody["source"], "popular", "the guest is gone");
+    }
+    let again = shop.post("/users/customer/merge", json!({ "from": "tab-7" })).await.is(200);
+    assert_eq!(again["events_moved"], 0);
+    // The same after training, in the process that has learned from the guest and in a new one.
+    assert_eq!(
+        shop.get("/users/customer/export").await.is(200)["events"].as_array().unwrap().len(),
+        3
+    );
+    let mut fresh = shop.beside().await;
+    for shop in [&mut shop, &mut fresh] {
+        shop.train().await;
+        let list = shop.get("/recommendations/customer?n=7").await.is(200);
+        assert_eq!(list["source"], "personal");
+        assert!(ids(&list).iter().all(|item| item.starts_with("tea")), "{list}");
+    }
+    let snapshot = fresh.state.snapshots.current();
+    for guest in ShopperId::named("tab-7").filter_map(|guest| snapshot.shopper_position(&guest)) {
+        assert!(snapshot.history_of(guest).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_guest_who_comes_back_is_a_new_guest_and_rollback_remembers_the_merge() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.act("guest", "purchase", "coffee-1").await;
+    shop.act("guest", "purchase", "coffee-2").await;
+    shop.train().await;
+    shop.post("/users/c/merge", json!({ "from": "guest" })).await.is(200);
+    shop.act("guest", "click", "tea-1").await;
+    let kind_of = |list: &Value| ids(list)[0].split('-').next().unwrap().to_owned();
+    let both = async |shop: &Shop| {
+        let customer = shop.get("/recommendations/c").await.is(200);
+        let guest = shop.get("/recommendations/guest").await.is(200);
+        assert_eq!((kind_of(&customer), kind_of(&guest)), ("coffee".into(), "tea".into()));
+    };
+    both(&shop).await;
+    shop.train().await;
+    both(&shop).await;
+    both(&shop.beside().await).await;
+    shop.post("/models/rollback", json!(null)).await.is(200);
+    both(&shop).await;
+    both(&shop.beside().await).await;
+}
+
+#[tokio::test]
+async fn a_customer_is_erased_with_the_guest_they_were() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    shop.act("guest", "purchase", "coffee-1").await;
+    shop.train().await;
+    let mut other = shop.beside().await;
+    shop.act("guest", "click", "coffee-2").await;
+    other.follower.follow().await.unwrap();
+    shop.post("/users/c/merge", json!({ "from": "guest" })).await.is(200);
+    assert_eq!(shop.delete("/users/c").await.is(200)["events_erased"], 2);
+    other.follower.follow().await.unwrap();
+    for shop in [&shop, &other] {
+        for user in ["c", "guest"] {
+            let list = shop.get(&format!("/recommendations/{user}")).await.is(200);
+            assert_eq!(list["source"], "popular", "{list}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_merge_that_makes_no_sense_is_refused() {
+    let shop = Shop::open().await;
+    for from in ["u", "", "a\nb"] {
+        let answer = shop.post("/users/u/merge", json!({ "from": from })).await;
+        assert_eq!(answer.faults(422), ["/from"]);
+    }
+    shop.post("/users/u/merge", json!({ "form": "x" })).await.faults(422);
+    assert_eq!(shop.n_events().await, 0);
 }
 
 #[tokio::test]
