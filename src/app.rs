@@ -2,7 +2,8 @@
 
 use crate::{
     api::{
-        ApiState, answers::Answers, router, rule_book::RuleBook, shelves::Shelves, state::ApiParts,
+        ApiState, answers::Answers, policies::Policies, router, rule_book::RuleBook,
+        shelves::Shelves, state::ApiParts,
     },
     config::Config,
     decide::price::PricePolicy,
@@ -158,6 +159,7 @@ impl App {
             runs,
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
             answers: Answers::new(config.recommendations.answers_bytes_max),
+            policies: Policies::new(&config),
             rule_book: RuleBook::default(),
             trending: trending_params(&config),
             ingest: door,
@@ -301,6 +303,7 @@ pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
         weighting: weighting(config),
         popularity_half_life_days: training.popularity_half_life_days,
         kinds: config.models.enabled.clone(),
+        kept: config.scenario_models(),
         models: config.models.params(),
         demand: DemandParams::default(),
         visits: config.sessions.enabled.then(|| VisitParams {

@@ -62,6 +62,15 @@ pub struct EventLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of an event that follows from a recommendation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CreditLabels {
+    /// A scenario of the settings, or `other`.
+    pub scenario: String,
+    /// Kind of event.
+    pub kind: &'static str,
+}
+
 /// Labels of a training run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RunLabels {
@@ -87,6 +96,7 @@ pub struct Metrics {
     pub requests: Family<RequestLabels, Counter>,
     pub request_duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
     pub events: Family<EventLabels, Counter>,
+    pub credited_events: Family<CreditLabels, Counter>,
     pub ingest_queue: Gauge,
     pub commit_events: Histogram,
     pub commit_duration: Histogram,
@@ -137,6 +147,12 @@ impl Default for Metrics {
         }
         let _ = events.get_or_create(&EventLabels { kind: "unknown", outcome: "rejected" });
         r.register("events", "Events received, by kind and outcome", events.clone());
+        let credited_events: Family<CreditLabels, Counter> = Family::default();
+        r.register(
+            "credited_events",
+            "Events that follow from a recommendation, by scenario and kind",
+            credited_events.clone(),
+        );
         let ingest_queue = Gauge::default();
         r.register("ingest_queue_events", "Events that wait for a commit", ingest_queue.clone());
         let commit_events = Histogram::new(exponential_buckets(1.0, 4.0, 8));
@@ -213,6 +229,7 @@ impl Default for Metrics {
             requests,
             request_duration,
             events,
+            credited_events,
             ingest_queue,
             commit_events,
             commit_duration,
@@ -235,6 +252,12 @@ impl Metrics {
     /// Counts events by their fate.
     pub fn count_events(&self, kind: &'static str, outcome: &'static str, n: u64) {
         self.events.get_or_create(&EventLabels { kind, outcome }).inc_by(n);
+    }
+
+    /// Counts an event that follows from a recommendation.
+    pub fn count_credited(&self, scenario: &str, kind: &'static str) {
+        let labels = CreditLabels { scenario: scenario.to_owned(), kind };
+        self.credited_events.get_or_create(&labels).inc();
     }
 
     /// Counts a training run of a model, or `all` for the whole of it.

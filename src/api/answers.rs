@@ -3,7 +3,7 @@
 //! An answer is kept as what was asked and what came of it, some hundred bytes; it goes when it is older
 //! than [`KEPT_MS`] or when `recommendations.answers_bytes_max` are full.
 
-use super::shelves::ShelfKey;
+use super::{policies::Chosen, shelves::ShelfKey};
 use crate::{
     decide::recommend::{Ask, Source},
     domain::{ItemId, Timestamp, time::MINUTE_MS},
@@ -25,6 +25,8 @@ pub struct Given {
     pub user: Option<String>,
     /// The place in the storefront.
     pub scenario: String,
+    /// How the list was made.
+    pub chosen: Arc<Chosen>,
     /// Whose shelf it was taken from, as of when.
     pub shelf: ShelfKey,
     /// What was asked.

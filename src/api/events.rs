@@ -1,6 +1,7 @@
 //! `POST /events`, `/events/click`, `/events/purchase`.
 
 use super::{
+    credit::credit,
     error::{ApiError, FieldError, Problem},
     extract::{Body, Query},
     state::ApiState,
@@ -142,6 +143,11 @@ async fn record(
         let errors = rejected.into_iter().flat_map(|(_, errors)| errors).collect();
         return Err(ApiError::Invalid { detail, errors });
     }
+    credit(state, &mut events);
+    let credited: Vec<Option<String>> = events
+        .iter()
+        .map(|event| event.context.credit.as_ref().map(|credit| credit.scenario.clone()))
+        .collect();
     let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
     let stored = state.ingest.record(events).await.inspect_err(|_| {
         for kind in &kinds {
@@ -151,6 +157,12 @@ async fn record(
     for (kind, sequence) in kinds.iter().zip(&stored) {
         let outcome = if sequence.is_some() { "stored" } else { "duplicate" };
         state.metrics.count_events(kind.name(), outcome, 1);
+    }
+    for ((kind, scenario), _) in kinds.iter().zip(&credited).zip(&stored).filter(|s| s.1.is_some())
+    {
+        if let Some(scenario) = scenario {
+            state.metrics.count_credited(state.policies.label(scenario), kind.name());
+        }
     }
     let accepted = stored.iter().flatten().count();
     let rejected = rejected

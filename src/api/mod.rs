@@ -4,14 +4,19 @@
 //! down; they never fit, never write SQL. Nobody but `app` imports this room.
 
 pub mod answers;
+pub mod attribution;
 pub mod auth;
 pub mod catalogue;
+mod credit;
+pub mod deadline;
 pub mod error;
 pub mod events;
+pub mod experiments;
 pub mod extract;
 pub mod middleware;
 pub mod operator;
 pub mod people;
+pub mod policies;
 pub mod prices;
 pub mod recommendations;
 pub mod related;

@@ -1,6 +1,7 @@
 //! Health, metrics, status, models.
 
 use super::{
+    attribution::{AttributionStatus, attributed},
     error::{ApiError, Problem},
     extract::Query,
     state::ApiState,
@@ -246,6 +247,8 @@ pub struct StatusAnswer {
     data: Option<DataStatus>,
     /// What waits and what is in memory.
     memory: MemoryStatus,
+    /// What lists were worth in the last 30 days; null if the database does not answer.
+    attribution: Option<Vec<AttributionStatus>>,
     /// What is served.
     snapshot: SnapshotStatus,
     /// The latest runs, newest first.
@@ -308,6 +311,8 @@ pub struct SnapshotStatus {
     choice: Option<String>,
     /// The measured models with their verdicts, as in `GET /models`.
     models: Value,
+    /// How much a running visit counts beside long-term taste, and what that is worth.
+    visits: Value,
     /// The search for parameters: candidates, scores, cost; `GET /models` has the same.
     search: Value,
 }
@@ -317,7 +322,9 @@ pub struct SnapshotStatus {
 pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAnswer>) {
     let up = is_up(&state).await;
     let totals = async { if up { state.store.totals().await.ok() } else { None } };
-    let (totals, runs) = tokio::join!(totals, latest_runs(&state, RUNS_BRIEF_MAX, up));
+    let attribution = async { if up { attributed(&state).await } else { None } };
+    let (totals, runs, attribution) =
+        tokio::join!(totals, latest_runs(&state, RUNS_BRIEF_MAX, up), attribution);
     let snapshot = state.snapshots.current();
     let n_events: u64 = totals.iter().flat_map(|t| &t.events).map(|(_, n)| n).sum();
     let needs = (snapshot.version == 0).then(|| match n_events {
@@ -342,6 +349,7 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
             live_shoppers: state.live.shoppers.len(),
             catalogue_items: state.live.catalogue.len(),
         },
+        attribution,
         snapshot: SnapshotStatus {
             version: snapshot.version,
             held: state.folder.held().is_some(),
@@ -352,6 +360,7 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
             needs,
             choice: report["choice"].as_str().map(ToOwned::to_owned),
             models: report["models"].clone(),
+            visits: report["visits"].clone(),
             search: report["search"].clone(),
         },
         runs,

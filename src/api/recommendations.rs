@@ -2,6 +2,7 @@
 
 use super::{
     answers::Given,
+    deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
     rendered::{Rendered, list_of, page_of},
@@ -14,9 +15,10 @@ use crate::{
     snapshot::Snapshot,
 };
 use axum::{Json, extract::State};
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{hash::BuildHasher, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 
 /// Steers a list.
@@ -88,6 +90,9 @@ pub struct ListAnswer {
     scenario: String,
     /// `personal`, `session`, `related` or `popular`.
     source: &'static str,
+    /// The experiment that the shopper takes part in, if one runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment: Option<InExperiment>,
     /// From which snapshot.
     model: ModelInfo,
     /// Whether something was missing that would have made the answer better.
@@ -126,11 +131,30 @@ pub struct ListItem {
     pub(super) score: f32,
     /// Why; filled when `explain` is set.
     pub(super) reasons: Vec<ListReason>,
+    /// That chance put it there, if the scenario leaves a place to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) explored: Option<Explored>,
     /// What it costs now, if it has a price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) price: Option<ListPrice>,
     /// `in`, or `unknown` if stock is not counted.
     pub(super) stock: &'static str,
+}
+
+/// An item that chance put into a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Explored {
+    /// How probable it was that this one came to the place.
+    pub(super) propensity: f64,
+}
+
+/// The variant of an experiment that a list was made by.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InExperiment {
+    /// The experiment.
+    id: String,
+    /// The variant.
+    variant: String,
 }
 
 /// One reason.
@@ -189,6 +213,7 @@ impl ListQuery {
             exclude: split("exclude", self.exclude)?,
             context: split("context", self.context)?,
             explain: self.explain.unwrap_or(false),
+            seed: 0,
         };
         Ok(Wanted {
             asker: Asker {
@@ -206,12 +231,14 @@ impl ListQuery {
 
 /// A personal list, from the published models and what the shopper did since.
 #[utoipa::path(get, path = "/recommendations/{user}", tag = "storefront",
-    params(("user" = String, Path, description = "the customer"), ListQuery),
+    params(("user" = String, Path, description = "the customer"), ListQuery,
+        ("x-deadline-ms" = Option<u32>, Header, description = "milliseconds after which the answer is of no use; what is ready by then is answered")),
     responses((status = 200, body = ListAnswer), (status = 400, body = Problem), (status = 422, body = Problem)))]
 pub async fn get_list(
     State(state): State<ApiState>,
     Path(user): Path<String>,
     Query(query): Query<ListQuery>,
+    deadline: Deadline,
 ) -> Result<Json<ListAnswer>, ApiError> {
     if let Some(cursor) = &query.cursor {
         let steered = [
@@ -223,16 +250,18 @@ pub async fn get_list(
             ("filter", query.filter.is_some()),
         ];
         let page = Page { cursor, user: Some(&user), n: query.n, explain: query.explain };
-        return Ok(Json(page.answer(&state, query.price, &steered)?));
+        return Ok(Json(page.answer(&state, (query.price, deadline), &steered)?));
     }
-    Ok(Json(answer(&state, query.wanted(&state, user)?)))
+    Ok(Json(answer(&state, query.wanted(&state, user)?, deadline)))
 }
 
 /// The same as a body; `user` may be left out, `session` lists a guest's recent items.
 #[utoipa::path(post, path = "/recommendations", tag = "storefront", request_body = ListBody,
+    params(("x-deadline-ms" = Option<u32>, Header, description = "as for GET")),
     responses((status = 200, body = ListAnswer), (status = 400, body = Problem), (status = 422, body = Problem)))]
 pub async fn post_list(
     State(state): State<ApiState>,
+    deadline: Deadline,
     body: Body,
 ) -> Result<Json<ListAnswer>, ApiError> {
     let body: ListBody = body.json()?;
@@ -247,7 +276,7 @@ pub async fn post_list(
         ];
         let user = body.user.as_deref();
         let page = Page { cursor, user, n: body.n, explain: body.explain };
-        return Ok(Json(page.answer(&state, body.price, &steered)?));
+        return Ok(Json(page.answer(&state, (body.price, deadline), &steered)?));
     }
     let ids = |field, ids: &[String]| item_ids(field, ids.iter().map(String::as_str));
     let user = body.user.as_deref().map(user_id).transpose().map_err(at("/user"))?;
@@ -258,6 +287,7 @@ pub async fn post_list(
         exclude: ids("exclude", &body.exclude)?,
         context: ids("context", &body.context)?,
         explain: body.explain.unwrap_or(false),
+        seed: 0,
     };
     // Of a long visit only the end matters.
     let visited = &body.session[body.session.len().saturating_sub(VISITED_MAX)..];
@@ -272,7 +302,7 @@ pub async fn post_list(
         price: body.price.unwrap_or(true),
         ask: bounded(ask)?,
     };
-    Ok(Json(answer(&state, wanted)))
+    Ok(Json(answer(&state, wanted, deadline)))
 }
 
 /// Most items of a visit that are looked at, the latest.
@@ -322,16 +352,22 @@ fn bounded(ask: Ask) -> Result<Ask, ApiError> {
     Ok(ask)
 }
 
-fn answer(state: &ApiState, wanted: Wanted) -> ListAnswer {
+fn answer(state: &ApiState, wanted: Wanted, deadline: Deadline) -> ListAnswer {
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
-    let shelf = shelf_key(state, &snapshot, wanted.asker, &wanted.ask.context, now);
-    let list =
-        list_of(state, &snapshot, (&shelf, &wanted.ask, wanted.price, &wanted.scenario), now);
+    let mut ask = wanted.ask;
+    let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
+    let shelf = shelf_key(state, &snapshot, (wanted.asker, &chosen), &ask.context, now);
+    if chosen.policy.exploration_position > 0 {
+        ask.seed = FxBuildHasher.hash_one(&shelf);
+    }
+    let asked = (&shelf, &ask, wanted.price, wanted.scenario.as_str());
+    let list = list_of(state, &snapshot, asked, (&chosen, deadline), now);
     let given = Given {
         user: wanted.user,
         scenario: wanted.scenario,
+        chosen,
         shelf,
-        ask: wanted.ask,
+        ask,
         source: list.source,
         version: snapshot.version,
         at: now,
@@ -353,15 +389,20 @@ fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) ->
         user: given.user.clone(),
         scenario: given.scenario.clone(),
         source: list.source.name(),
+        experiment: given.chosen.variant.clone().map(|(id, variant)| InExperiment { id, variant }),
         model: ModelInfo {
             version: snapshot.version,
             trained_at: is_trained.then(|| snapshot.trained_at.to_string()),
             age_seconds: is_trained.then(|| given.at.since_ms(snapshot.trained_at) / SECOND_MS),
         },
-        degraded: is_down,
-        degraded_because: is_down.then_some(
-            "the database does not answer; recent events of other processes are missing",
-        ),
+        degraded: is_down || list.is_hurried,
+        degraded_because: if list.is_hurried {
+            Some("the deadline left no time to ask the models; this is what is popular")
+        } else if is_down {
+            Some("the database does not answer; recent events of other processes are missing")
+        } else {
+            None
+        },
         empty_because: list.empty_because,
         next_cursor: has_more.then(|| id.simple().to_string()),
         items: list.items.clone(),
@@ -384,7 +425,7 @@ impl Page<'_> {
     fn answer(
         &self,
         state: &ApiState,
-        price: Option<bool>,
+        (price, deadline): (Option<bool>, Deadline),
         steered: &[(&str, bool)],
     ) -> Result<ListAnswer, ApiError> {
         if let Some((field, _)) = steered.iter().find(|field| field.1) {
@@ -413,10 +454,12 @@ impl Page<'_> {
         let rest = Ask { exclude, ..ask.clone() };
         let shelf = before.shelf.served_by(&snapshot);
         let wanted = (&shelf, &rest, price.unwrap_or(true), before.scenario.as_str());
-        let list = page_of(state, &snapshot, wanted, shown.len() + 1, now);
+        let list =
+            page_of(state, &snapshot, wanted, (shown.len() + 1, &before.chosen, deadline), now);
         let given = Given {
             user: before.user.clone(),
             scenario: before.scenario.clone(),
+            chosen: before.chosen.clone(),
             shelf,
             ask,
             source: list.source,

@@ -141,7 +141,8 @@ pub async fn get_related(
         ..Ask::default()
     };
     let (nobody, rules) = (Taste::default(), state.rule_book().in_force(&scenario, now));
-    let gate = state.gate((&snapshot, &nobody), &ask, &rules, now);
+    let chosen = state.policies.of(&scenario, None, now);
+    let gate = state.gate((&snapshot, &nobody), &ask, (&rules, &chosen.policy), now);
     let relation = query.kind.into();
     let found = first_admitted(related(&snapshot, &item, relation), &gate, ask.n);
     let empty_because = found.is_empty().then(|| {
@@ -211,7 +212,8 @@ pub async fn get_trending(
         ..Ask::default()
     };
     let (nobody, rules) = (Taste::default(), state.rule_book().in_force(&scenario, now));
-    let gate = state.gate((&snapshot, &nobody), &ask, &rules, now);
+    let chosen = state.policies.of(&scenario, None, now);
+    let gate = state.gate((&snapshot, &nobody), &ask, (&rules, &chosen.policy), now);
     let wanted = trending_now(&state, &snapshot, now)?;
     let found = first_admitted(wanted.iter(now), &gate, ask.n);
     let is_quiet = wanted.iter(now).next().is_none();

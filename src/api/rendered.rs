@@ -1,15 +1,20 @@
 //! Lists as they go over the wire, kept while nothing that they depend on has changed.
 
 use super::{
+    deadline::Deadline,
+    policies::Chosen,
     prices::quote_of,
-    recommendations::{ListItem, ListPrice, ListReason},
+    recommendations::{Explored, ListItem, ListPrice, ListReason},
     shelves::{ShelfKey, popular_now, shelf_of},
     state::ApiState,
 };
 use crate::{
     decide::{
         filter::Filter,
-        recommend::{Ask, HidePolicy, Pick, Popular, Shelf, Source, reasons::Reason, recommend},
+        recommend::{
+            Ask, Pick, Policy, Popular, Shelf, Source, reasons::Reason, recommend,
+            reorder::next_rise,
+        },
     },
     domain::{ItemId, Timestamp, time::SECOND_MS},
     snapshot::Snapshot,
@@ -28,6 +33,8 @@ pub struct RenderKey {
     exclude: Vec<ItemId>,
     explain: bool,
     price: bool,
+    /// The policy.
+    policy: u32,
     /// The rules' revision, and where they are asked about, if there are any.
     rules: (i64, Option<String>),
 }
@@ -41,6 +48,8 @@ pub struct Rendered {
     pub picks: Arc<[(ItemId, f32)]>,
     /// Where the list comes from.
     pub source: Source,
+    /// Whether there was no time to score items.
+    pub is_hurried: bool,
     /// Why it is empty, if it is.
     pub empty_because: Option<&'static str>,
     /// The catalogue it was made from.
@@ -73,6 +82,7 @@ pub fn list_of(
     state: &ApiState,
     snapshot: &Snapshot,
     wanted: (&ShelfKey, &Ask, bool, &str),
+    (chosen, deadline): (&Chosen, Deadline),
     now: Timestamp,
 ) -> Arc<Rendered> {
     let (shelf_key, ask, price, scenario) = wanted;
@@ -87,6 +97,7 @@ pub fn list_of(
         exclude: ask.exclude.clone(),
         explain: ask.explain,
         price,
+        policy: chosen.number,
         rules: (book.revision, (!book.is_empty()).then(|| scenario.to_owned())),
     };
     let is_true = |list: &Rendered, popular: Option<&Arc<Popular>>| {
@@ -100,18 +111,26 @@ pub fn list_of(
     if let Some(list) = state.shelves.rendered.get(&key).filter(|list| is_true(list, None)) {
         return list;
     }
-    let shelf = shelf_of(state, snapshot, &key.shelf);
-    // Only a stranger needs to know what is popular, and strangers share a list.
-    let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
-    if popular.is_some() && !shelf.taste.has_purchases() && shelf.taste.seen.is_empty() {
+    let (shelf, is_hurried) = shelf_of(state, snapshot, &key.shelf, (chosen, deadline));
+    // Only a stranger, or a list that is to be filled, needs what is popular, and strangers share a list.
+    let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
+    let is_plain = chosen.policy.exploration_position == 0 && shelf.taste.shown.is_empty();
+    let is_stranger = !shelf.taste.has_purchases() && shelf.taste.seen.is_empty();
+    if shelf.ranked.is_none() && !is_hurried && is_plain && is_stranger {
         key.shelf = ShelfKey::of_strangers(snapshot, &ask.context);
     }
     let known = popular.as_ref().and_then(|_| state.shelves.rendered.get(&key));
     if let Some(list) = known.filter(|list| is_true(list, popular.as_ref())) {
         return list;
     }
-    let list =
-        Arc::new(render(state, snapshot, (&shelf, popular, ask), (epoch, price, 1, scenario), now));
+    let made = (&*shelf, popular, ask, chosen);
+    let mut list = render(state, snapshot, made, (epoch, price, 1, scenario), now);
+    if is_hurried {
+        // Whoever has time must not be given it.
+        list.is_hurried = true;
+        return Arc::new(list);
+    }
+    let list = Arc::new(list);
     state.shelves.rendered.insert(key, list.clone());
     state.metrics.list_cache_bytes.set(state.shelves.n_bytes() as i64);
     list
@@ -122,20 +141,22 @@ pub fn page_of(
     state: &ApiState,
     snapshot: &Snapshot,
     wanted: (&ShelfKey, &Ask, bool, &str),
-    first_rank: usize,
+    (first_rank, chosen, deadline): (usize, &Chosen, Deadline),
     now: Timestamp,
 ) -> Rendered {
     let (shelf_key, ask, price, scenario) = wanted;
     let epoch = state.live.catalogue.epoch();
-    let shelf = shelf_of(state, snapshot, shelf_key);
-    let popular = shelf.ranked.is_none().then(|| popular_now(state, snapshot));
-    render(state, snapshot, (&shelf, popular, ask), (epoch, price, first_rank, scenario), now)
+    let (shelf, is_hurried) = shelf_of(state, snapshot, shelf_key, (chosen, deadline));
+    let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
+    let made = (&*shelf, popular, ask, chosen);
+    let list = render(state, snapshot, made, (epoch, price, first_rank, scenario), now);
+    Rendered { is_hurried, ..list }
 }
 
 fn render(
     state: &ApiState,
     snapshot: &Snapshot,
-    (shelf, popular, ask): (&Shelf, Option<Arc<Popular>>, &Ask),
+    (shelf, popular, ask, chosen): (&Shelf, Option<Arc<Popular>>, &Ask, &Chosen),
     (epoch, price, first_rank, scenario): (u64, bool, usize, &str),
     now: Timestamp,
 ) -> Rendered {
@@ -143,7 +164,7 @@ fn render(
     let popularity = popular.as_deref().unwrap_or(&nobody);
     let book = state.rule_book();
     let rules = book.in_force(scenario, now);
-    let gate = state.gate((snapshot, &shelf.taste), ask, &rules, now);
+    let gate = state.gate((snapshot, &shelf.taste), ask, (&rules, &chosen.policy), now);
     let list = recommend(shelf, popularity, &gate);
     let picks = list.picks.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
     let items: Vec<ListItem> = list
@@ -160,9 +181,10 @@ fn render(
         items,
         picks,
         source: list.source,
+        is_hurried: false,
         empty_because: list.empty_because,
         epoch,
-        until: true_until(state, shelf, (state.hide_policy(), book.next_turn(now)), now),
+        until: true_until(state, shelf, (&chosen.policy, book.next_turn(now)), now),
         popular,
     }
 }
@@ -172,20 +194,27 @@ fn render(
 fn true_until(
     state: &ApiState,
     shelf: &Shelf,
-    (hide, rules_turn): (HidePolicy, Option<Timestamp>),
+    (policy, rules_turn): (&Policy, Option<Timestamp>),
     now: Timestamp,
 ) -> Timestamp {
     let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
     let quotes_end = Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half));
-    let taste = &shelf.taste;
+    let (taste, hide) = (&shelf.taste, policy.hide(state.hide_policy()));
+    let rise = policy.rotates().then(|| next_rise(&taste.shown, policy.rotation_minutes, now));
+    let turn = state.policies.next_turn(now).into_iter().chain(rise.flatten());
     let bought = taste.purchase_times().map(|at| hide.purchase_ends(at));
     let seen = taste.seen.iter().filter_map(|seen| seen.1).map(|at| hide.sight_ends(at));
     bought
         .chain(seen)
         .chain(rules_turn)
         .chain(taste.visit_ends)
+        .chain(turn)
         .filter(|at| *at > now)
         .fold(quotes_end, Timestamp::min)
+}
+
+fn needs_popular(shelf: &Shelf, chosen: &Chosen) -> bool {
+    shelf.ranked.is_none() || chosen.policy.fill
 }
 
 fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {
@@ -201,6 +230,7 @@ fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timest
         score: pick.score,
         reasons: pick.reasons.into_iter().map(ListReason::from).collect(),
         price,
+        explored: pick.propensity.map(|propensity| Explored { propensity }),
         stock: if is_counted { "in" } else { "unknown" },
     }
 }

@@ -4,7 +4,7 @@ use super::{
     auth::{Scope, require},
     catalogue,
     error::ApiError,
-    events, middleware, operator, people, prices, recommendations, related, rules,
+    events, experiments, middleware, operator, people, prices, recommendations, related, rules,
     state::ApiState,
     why,
 };
@@ -54,6 +54,8 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(rules::get_rules))
         .routes(routes!(rules::get_rule, rules::put_rule, rules::delete_rule))
         .routes(routes!(rules::post_lint))
+        .routes(routes!(experiments::get_experiments))
+        .routes(routes!(experiments::get_experiment))
         .routes(routes!(operator::status))
         .routes(routes!(operator::models))
         .routes(routes!(operator::train))

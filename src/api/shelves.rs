@@ -2,7 +2,9 @@
 //! all that a shelf depends on is in its key.
 
 use super::{
+    deadline::{Deadline, UsualTime},
     error::ApiError,
+    policies::Chosen,
     rendered::{RenderKey, Rendered, RenderedBytes},
     state::ApiState,
 };
@@ -38,6 +40,8 @@ pub struct ShelfKey {
     session: Option<ShopperId>,
     /// How many live events, and the last of them.
     stamp: (usize, Sequence),
+    /// The policy that says which models are asked; 0 = those of the learned blend.
+    mix: u32,
     /// Whether the last of them is so late that the visit goes on.
     is_visiting: bool,
     visited: Vec<ItemId>,
@@ -96,6 +100,8 @@ pub struct Shelves {
     filled: Cache<ShelfKey, Arc<Shelf>, Bytes>,
     /// Lists as they go over the wire.
     pub(super) rendered: Cache<RenderKey, Arc<Rendered>, RenderedBytes>,
+    /// How long it takes to fill a shelf.
+    fill_time: UsualTime,
     popular: ArcSwapOption<PopularNow>,
     trending: ArcSwapOption<TrendingOf>,
 }
@@ -110,6 +116,7 @@ impl Shelves {
         Self {
             filled: Cache::with_weighter(n, half, Bytes),
             rendered: Cache::with_weighter(n, half, RenderedBytes),
+            fill_time: UsualTime::default(),
             popular: ArcSwapOption::empty(),
             trending: ArcSwapOption::empty(),
         }
@@ -136,7 +143,7 @@ pub struct Asker {
 pub fn shelf_key(
     state: &ApiState,
     snapshot: &Snapshot,
-    asker: Asker,
+    (asker, chosen): (Asker, &Chosen),
     context: &[ItemId],
     now: Timestamp,
 ) -> ShelfKey {
@@ -157,6 +164,7 @@ pub fn shelf_key(
     let guests = asker.shopper.as_ref().map(|who| shoppers.guests_since(who, snapshot.merges));
     ShelfKey {
         version: snapshot.version,
+        mix: if chosen.policy.models.is_empty() { 0 } else { chosen.number },
         is_gone: asker.shopper.as_ref().is_some_and(is_gone),
         merge: guests.unwrap_or_default().iter().map(|guest| guest.merge).max().unwrap_or(0),
         shopper: asker.shopper,
@@ -168,14 +176,21 @@ pub fn shelf_key(
     }
 }
 
-/// The shelf of this name, from the cache or filled now.
-pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Shelf> {
+/// The shelf of this name, from the cache or filled now; and whether there was no time for that, so that it
+/// holds no scores.
+pub fn shelf_of(
+    state: &ApiState,
+    snapshot: &Snapshot,
+    key: &ShelfKey,
+    (chosen, deadline): (&Chosen, Deadline),
+) -> (Arc<Shelf>, bool) {
     if let Some(shelf) = state.shelves.filled.get(key) {
-        return shelf;
+        return (shelf, false);
     }
     let mut recent: Vec<Recent> = Vec::new();
     let mut steps: Vec<(Timestamp, Sequence, ItemId)> = Vec::new();
     let mut seen: Vec<(ItemId, Option<Timestamp>)> = Vec::new();
+    let mut shown: Vec<(ItemId, Timestamp)> = Vec::new();
     for shopper in [&key.shopper, &key.session].into_iter().flatten() {
         let live = state.live.shoppers.recent(shopper);
         // What came after the key was made belongs to another shelf.
@@ -185,6 +200,8 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
                 .filter(|event| is_dealing(event.kind))
                 .map(|event| (event.item.clone(), Some(event.occurred_at))),
         );
+        let impressions = then.clone().filter(|event| event.kind == EventKind::Impression);
+        shown.extend(impressions.map(|event| (event.item.clone(), event.occurred_at)));
         steps.extend(
             then.clone()
                 .filter(|event| key.is_visiting && is_step(event, &state.weighting))
@@ -217,6 +234,15 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
         .collect();
     let mut taste = taste(snapshot, (shopper, &guests), &recent, &key.context, &state.weighting);
     taste.seen = latest_of_each(seen);
+    // Latest first, so that of each item the latest stays; what was dealt with since was not passed over.
+    shown.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+    shown.dedup_by(|next, kept| next.0 == kept.0);
+    let is_dealt_with = |(item, at): &(ItemId, Timestamp)| {
+        let found = taste.seen.binary_search_by(|seen| seen.0.cmp(item)).ok();
+        found.is_some_and(|found| taste.seen[found].1.is_none_or(|seen_at| *at <= seen_at))
+    };
+    shown.retain(|shown| !is_dealt_with(shown));
+    taste.shown = shown;
     let named = key.visited.iter().filter_map(|item| snapshot.item_position(item));
     taste.visit = named.collect();
     if key.visited.is_empty() {
@@ -228,12 +254,17 @@ pub fn shelf_of(state: &ApiState, snapshot: &Snapshot, key: &ShelfKey) -> Arc<Sh
         taste.visit.extend(items.filter_map(|step| snapshot.item_position(&step.2)));
         taste.visit.dedup();
     }
-    let shelf = Arc::new(Shelf::fill(snapshot, taste));
+    if !state.shelves.fill_time.fits(deadline.left()) {
+        return (Arc::new(Shelf::without_scores(taste)), true);
+    }
+    let begun = Instant::now();
+    let shelf = Arc::new(Shelf::fill(snapshot, taste, chosen.policy.blend()));
+    state.shelves.fill_time.took(begun.elapsed());
     // A stranger's shelf holds nothing that is worth a place.
     if shelf.ranked.is_some() {
         state.shelves.filled.insert(key.clone(), shelf.clone());
     }
-    shelf
+    (shelf, false)
 }
 
 /// Whether whoever did this need not be shown the item again at once.

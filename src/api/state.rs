@@ -2,6 +2,7 @@
 
 use super::{
     answers::Answers,
+    policies::Policies,
     rule_book::{Book, RuleBook},
     shelves::Shelves,
 };
@@ -9,7 +10,7 @@ use crate::{
     config::Config,
     decide::{
         price::PricePolicy,
-        recommend::{Ask, Gate, Goods, HidePolicy, Taste},
+        recommend::{Ask, Gate, Goods, HidePolicy, Policy, Taste},
         rules::RuleSet,
     },
     domain::{Clock, Currency, Item, ItemId, Timestamp},
@@ -66,6 +67,8 @@ pub struct ApiParts {
     pub shelves: Arc<Shelves>,
     /// The answers of late.
     pub answers: Answers,
+    /// How lists are made.
+    pub policies: Policies,
     /// The rules, read.
     pub rule_book: RuleBook,
     /// How it is counted what is wanted now.
@@ -112,10 +115,10 @@ impl ApiState {
         &'a self,
         whose: (&'a Snapshot, &'a Taste),
         ask: &'a Ask,
-        rules: &'a RuleSet,
+        (rules, policy): (&'a RuleSet, &'a Policy),
         now: Timestamp,
     ) -> Gate<'a> {
-        Gate::new(whose, ask, (&**self, rules), self.hide_policy(), now)
+        Gate::new(whose, ask, (&**self, rules), (policy, self.hide_policy()), now)
     }
 
     /// For how long an item is not shown again to whoever has just dealt with it.

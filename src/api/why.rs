@@ -1,6 +1,7 @@
 //! `GET /recommendations/{user}/why/{item}` and `GET /recommendations/by-id/{id}`: answers about answers.
 
 use super::{
+    deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Path, Query, item_id},
     recommendations::{ListQuery, ListReason},
@@ -27,7 +28,8 @@ pub struct WhyAnswer {
     /// `shown`, `ranked_below`, `not_a_candidate`, or what keeps it out whatever its score: `excluded`,
     /// `in_context`, `bought_lately`, `seen_in_visit`, `not_in_catalogue`, `removed_from_catalogue`,
     /// `not_available`, `out_of_stock`, `other_category`, `filtered`, `hidden_by_rule`, `filtered_by_rule`,
-    /// `variant_shown`, `capped_by_rule`.
+    /// `below_relevance`, `variant_shown`, `capped_by_rule`. The place that a scenario leaves to chance is not
+    /// looked at.
     stage: &'static str,
     /// The same for people.
     because: String,
@@ -74,11 +76,12 @@ pub async fn get_why(
     let wanted = query.wanted(&state, user.clone())?;
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
     let ask = &wanted.ask;
-    let key = shelf_key(&state, &snapshot, wanted.asker, &ask.context, now);
-    let shelf = shelf_of(&state, &snapshot, &key);
+    let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
+    let key = shelf_key(&state, &snapshot, (wanted.asker, &chosen), &ask.context, now);
+    let (shelf, _) = shelf_of(&state, &snapshot, &key, (&chosen, Deadline::default()));
     let popular = popular_now(&state, &snapshot);
     let rules = state.rule_book().in_force(&wanted.scenario, now);
-    let gate = state.gate((&snapshot, &shelf.taste), ask, &rules, now);
+    let gate = state.gate((&snapshot, &shelf.taste), ask, (&rules, &chosen.policy), now);
     let found = why(&shelf, &popular, &gate, &item);
     let (stage, because, remedy) = in_words(&found, ask.n);
     let models = found.models.iter().map(|model| WhyModel {

@@ -1,6 +1,7 @@
 //! Whether the settings make sense; every message names its key.
 
 use super::{Config, ConfigError};
+use crate::decide::{experiment::Experiment, recommend::Policy};
 use crate::learn::recommenders::{FitError, ModelError};
 use std::fmt::Display;
 
@@ -36,6 +37,7 @@ impl Config {
         self.check_events()?;
         self.check_training()?;
         self.check_sessions()?;
+        self.check_scenarios()?;
         self.check_answers()
     }
 
@@ -167,6 +169,43 @@ impl Config {
         let m = sessions.vmis_knn.m;
         let allowed = "must be at most sessions.postings_max";
         rule(m <= sessions.postings_max, "sessions.vmis_knn.m", allowed, m)
+    }
+
+    fn check_scenarios(&self) -> Result<(), ConfigError> {
+        let refused = |place: &str, policy: &Policy| {
+            let wrong = policy.check().err();
+            wrong.map_or(Ok(()), |(key, rule, value)| {
+                Err(ConfigError::Value { key: format!("{place}.{key}"), rule, value })
+            })
+        };
+        for (name, policy) in &self.scenarios {
+            refused(&format!("scenarios.{name}"), policy)?;
+        }
+        for (at, experiment) in self.experiments.iter().enumerate() {
+            let place = format!("experiments[{at}]");
+            let read = |error: String| ConfigError::Read(format!("`{place}`: {error}"));
+            experiment.check().map_err(|error| read(error.to_string()))?;
+            let others = &self.experiments[..at];
+            if others.iter().any(|other| other.id == experiment.id) {
+                return Err(read(format!("the id {:?} is there twice", experiment.id)));
+            }
+            let same = |other: &&Experiment| {
+                other.enabled && experiment.enabled && other.scenario == experiment.scenario
+            };
+            if let Some(other) = others.iter().find(same) {
+                return Err(read(format!(
+                    "the experiment {:?} is about the same scenario; enable one of the two",
+                    other.id
+                )));
+            }
+            for variant in &experiment.variants {
+                let base = self.scenarios.get(&experiment.scenario);
+                let policy = self.variant_policy(base, &variant.settings).map_err(read)?;
+                refused(&format!("{place}.{}", variant.name), &policy)?;
+            }
+        }
+        let hours = self.attribution.window_hours;
+        rule(hours <= 720, "attribution.window_hours", "must be at most 720", hours)
     }
 
     fn check_answers(&self) -> Result<(), ConfigError> {

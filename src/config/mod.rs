@@ -6,6 +6,10 @@
 mod check;
 
 use crate::{
+    decide::{
+        experiment::{Experiment, Settings},
+        recommend::Policy,
+    },
     domain::{Currency, time::MINUTE_MS},
     learn::recommenders::{
         AlsParams, BprParams, EaseParams, ItemKnnParams, LogisticMfParams, ModelKind, ModelParams,
@@ -113,9 +117,10 @@ macro_rules! section {
 section! {
     /// All settings.
     Config {
-        server: Server, database: Database, storage: Storage, auth: Auth, shop: Shop, events: Events,
+        experiments: Vec<Experiment>, server: Server, database: Database, storage: Storage, auth: Auth, shop: Shop, events: Events,
         catalogue: Catalogue, live: Live, weights: Weights, training: Training, search: Search,
-        models: Models, sessions: Sessions, recommendations: Recommendations, pricing: Pricing, log: Log,
+        models: Models, sessions: Sessions, recommendations: Recommendations,
+        scenarios: BTreeMap<String, Policy>, attribution: Attribution, pricing: Pricing, log: Log,
     }
 }
 section! {
@@ -198,6 +203,10 @@ section! {
     }
 }
 section! {
+    /// What lists are credited with.
+    Attribution { window_hours: u32 }
+}
+section! {
     /// How prices move.
     Pricing {
         enabled: bool, sensitivity: f64, margin_floor: f64, step_max: f64, quote_seconds: u32,
@@ -248,6 +257,35 @@ impl Config {
         })?;
         config.check()?;
         Ok(config)
+    }
+
+    /// Models that scenarios or variants name, each once: they are fitted, whether the blend needs them or not.
+    pub fn scenario_models(&self) -> Vec<ModelKind> {
+        let variants = self.experiments.iter().flat_map(|experiment| {
+            let base = self.scenarios.get(&experiment.scenario);
+            let settings = experiment.variants.iter().map(|variant| &variant.settings);
+            settings.filter_map(move |settings| self.variant_policy(base, settings).ok())
+        });
+        let policies = self.scenarios.values().cloned().chain(variants);
+        let blends = policies.filter_map(|policy| policy.blend());
+        let mut kinds: Vec<ModelKind> =
+            blends.flat_map(|blend| blend.weights).map(|part| part.0).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
+    /// The policy of a scenario with what a variant changes of it; or why there is none.
+    pub fn variant_policy(
+        &self,
+        base: Option<&Policy>,
+        settings: &Settings,
+    ) -> Result<Policy, String> {
+        let base = base.cloned().unwrap_or_default();
+        let written = serde_json::to_value(base).map_err(|error| error.to_string())?;
+        let mut all = written.as_object().cloned().unwrap_or_default();
+        all.extend(settings.clone());
+        serde_json::from_value(all.into()).map_err(|error| error.to_string())
     }
 
     /// The compiled-in defaults.

@@ -1,6 +1,6 @@
 //! What shoppers do.
 
-use super::{Cents, ItemId, SessionId, ShopperId, Timestamp, UserId};
+use super::{Cents, Credit, ItemId, SessionId, ShopperId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -108,6 +108,9 @@ pub struct EventContext {
     /// The campaign that brought the shopper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
+    /// The list that the event follows from, as the service found when the event came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<Credit>,
     /// Anything else.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,

@@ -2,6 +2,7 @@
 //!
 //! Every other room speaks these types; nothing here knows HTTP, SQL or a model. Start with [`event`].
 
+pub mod credit;
 pub mod event;
 pub mod id;
 pub mod item;
@@ -12,6 +13,7 @@ pub mod rule;
 pub mod run;
 pub mod time;
 
+pub use credit::{Credit, Credited, VariantTally};
 pub use event::{Event, EventContext, EventKind, RecordedEvent, Sequence};
 pub use id::{IdError, ItemId, RuleId, SessionId, ShopperId, UserId};
 pub use item::{Item, ItemChange, ItemFields, Patch};

@@ -10,6 +10,8 @@ use std::{
 pub const SECOND_MS: i64 = 1_000;
 /// Milliseconds in a minute.
 pub const MINUTE_MS: i64 = 60_000;
+/// Milliseconds of an hour.
+pub const HOUR_MS: i64 = 3_600_000;
 /// Milliseconds in one day.
 pub const DAY_MS: i64 = 86_400_000;
 

@@ -1,8 +1,8 @@
 //! What each shopper did lately, newest last.
 
 use crate::domain::{
-    ErasureReceipt, Event, EventKind, ItemId, Merge, Sequence, ShopperId, Timestamp, UserId,
-    person::id_hash,
+    Credit, ErasureReceipt, Event, EventKind, ItemId, Merge, Sequence, ShopperId, Timestamp,
+    UserId, person::id_hash,
 };
 use quick_cache::sync::Cache;
 use rustc_hash::FxHashSet;
@@ -27,6 +27,8 @@ pub struct LiveEvent {
     pub occurred_at: Timestamp,
     /// The rating, for a rating.
     pub value: Option<f64>,
+    /// The list that it follows from.
+    pub credit: Option<Arc<Credit>>,
 }
 
 /// Newest events that popularity looks at.
@@ -90,6 +92,7 @@ impl Shoppers {
             item: item.clone(),
             occurred_at: event.occurred_at,
             value: event.value,
+            credit: event.context.credit.clone().map(Arc::new),
         };
         // A poisoned lock guards nothing that could be half-done.
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("learn", &["domain"]),
     ("snapshot", &["domain", "learn"]),
     ("decide", &["domain", "learn", "snapshot"]),
-    ("config", &["domain", "learn"]),
+    ("config", &["decide", "domain", "learn"]),
     ("lifecycle", &[]),
     ("telemetry", &["config", "domain"]),
     ("record", &["domain", "telemetry"]),

@@ -3,9 +3,9 @@
 use crate::support::postgres;
 use shopkeeper::{
     domain::{
-        Cents, CompetitorPrice, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId,
-        ModelRun, Patch, PriceEntry, PriceReason, RuleId, RunOutcome, Sequence, SessionId,
-        Timestamp, UserId, item::ItemPatch, person::user_hash,
+        Cents, CompetitorPrice, Credit, Event, EventContext, EventKind, ItemChange, ItemFields,
+        ItemId, ModelRun, Patch, PriceEntry, PriceReason, RuleId, RunOutcome, Sequence, SessionId,
+        Timestamp, UserId, VariantTally, item::ItemPatch, person::user_hash,
     },
     record::store::{
         NewPrice, NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore,
@@ -60,6 +60,7 @@ on_both!(
     competitor_prices_are_stored_once,
     users_are_replaced_and_found,
     an_erased_user_leaves_a_receipt_and_nothing_else,
+    credits_add_up_by_list_and_by_shopper,
     a_guests_events_become_the_customers_and_go_with_them,
     runs_come_newest_first,
     a_lease_has_one_holder,
@@ -130,6 +131,7 @@ async fn an_event_comes_back_as_it_was(store: Arc<dyn Store>) {
             scenario: Some("home".into()),
             channel: Some("web".into()),
             campaign: Some("spring".into()),
+            credit: None,
             properties: serde_json::from_str(r#"{"a": [1, null, "\u0000x"]}"#).unwrap(),
         },
     };
@@ -512,6 +514,57 @@ async fn a_guests_events_become_the_customers_and_go_with_them(store: Arc<dyn St
     let mut guests = [user_hash(&user("guest")), user_hash(&user("c"))];
     guests.sort_unstable();
     assert_eq!(hashes, guests);
+}
+
+async fn credits_add_up_by_list_and_by_shopper(store: Arc<dyn Store>) {
+    let event = |shopper: &str, kind, variant: Option<&str>, price: Option<i64>| {
+        let credit = Credit {
+            scenario: "home".into(),
+            source: Some("personal".into()),
+            experiment: variant.map(|_| "e".into()),
+            variant: variant.map(Into::into),
+        };
+        let context = EventContext { credit: Some(credit), ..EventContext::default() };
+        let (price, quantity) = (price.map(Cents), if price.is_some() { 2 } else { 1 });
+        Event { kind, price, quantity, context, ..view(shopper, "a", None) }
+    };
+    let mut talks_of_it = view("z", "a", None);
+    let said = serde_json::from_str(r#"{"credit": {"scenario": "mine"}}"#).unwrap();
+    talks_of_it.context.properties = said;
+    let events = [
+        event("u", EventKind::Impression, Some("a"), None),
+        event("u", EventKind::Click, Some("a"), None),
+        event("u", EventKind::Purchase, Some("a"), Some(300)),
+        event("u", EventKind::Purchase, Some("a"), Some(100)),
+        event("v", EventKind::Impression, Some("a"), None),
+        event("w", EventKind::AddToCart, Some("b"), None),
+        event("x", EventKind::Click, None, None),
+        talks_of_it,
+        view("y", "a", None),
+    ];
+    append(&*store, &events).await;
+    assert_eq!(all_events(&*store).await, events);
+    let credited = store.credited(T0).await.unwrap();
+    assert!(credited.iter().all(|row| row.credit.scenario == "home"));
+    let bought = credited.iter().find(|row| row.kind == EventKind::Purchase).unwrap();
+    assert_eq!((bought.events, bought.units, bought.revenue_minor), (2, 4, 800));
+    assert_eq!(credited.iter().map(|row| row.events).sum::<u64>(), 7);
+    assert!(store.credited(T0.plus_ms(1)).await.unwrap().is_empty());
+    let tallies = store.variant_tallies("e").await.unwrap();
+    let expected = VariantTally {
+        variant: "a".into(),
+        users: 2,
+        converted: 1,
+        impressions: 2,
+        clicks: 1,
+        carts: 0,
+        purchases: 2,
+        revenue_minor: 800.0,
+        revenue_squares: 640_000.0,
+    };
+    assert_eq!(tallies[0], expected);
+    assert_eq!((tallies.len(), tallies[1].carts, tallies[1].converted), (2, 1, 0));
+    assert!(store.variant_tallies("other").await.unwrap().is_empty());
 }
 
 async fn runs_come_newest_first(store: Arc<dyn Store>) {

@@ -1,6 +1,6 @@
 //! What keeps an item out of a list: asked in the same order for every list, and for the question why.
 
-use super::{list::Ask, taste::Taste};
+use super::{list::Ask, policy::Policy, taste::Taste};
 use crate::{
     decide::{filter::ItemView, rules::RuleSet},
     domain::{
@@ -66,6 +66,8 @@ pub enum Removal {
     HiddenByRule(RuleId),
     /// It does not pass the filter of this rule.
     FilteredByRule(RuleId),
+    /// Its score is below the least that the scenario shows.
+    BelowRelevance,
     /// Another variant of it is in the list already.
     VariantShown(ItemId),
     /// This rule allows no more of its kind.
@@ -88,6 +90,7 @@ impl Removal {
             Self::Filtered => "filtered",
             Self::HiddenByRule(_) => "hidden_by_rule",
             Self::FilteredByRule(_) => "filtered_by_rule",
+            Self::BelowRelevance => "below_relevance",
             Self::VariantShown(_) => "variant_shown",
             Self::CappedByRule(_) => "capped_by_rule",
         }
@@ -116,6 +119,7 @@ impl Removal {
                     "Change or disable the rule `{rule}`, or pin the item with a higher priority."
                 )
             }
+            Self::BelowRelevance => "Lower the scenario's `relevance_min`.".into(),
             Self::VariantShown(item) => {
                 format!("Ask without `{item}`, or give the item another `group`.")
             }
@@ -140,6 +144,7 @@ impl fmt::Display for Removal {
             Self::Filtered => "It does not pass the filter.",
             Self::HiddenByRule(_) => "A rule hides it.",
             Self::FilteredByRule(_) => "It does not pass the filter of a rule.",
+            Self::BelowRelevance => "It is less relevant than the scenario allows.",
             Self::VariantShown(_) => "Another variant of it is in the list.",
             Self::CappedByRule(_) => "A rule allows no more of its kind.",
         })
@@ -158,6 +163,8 @@ pub struct Gate<'a> {
     pub goods: &'a dyn Goods,
     /// What the shop's people want shown.
     pub rules: &'a RuleSet,
+    /// How lists are made.
+    pub policy: &'a Policy,
     hide: HidePolicy,
     now: Timestamp,
     /// What the request names, so that thousands of names cost each item one look.
@@ -172,7 +179,7 @@ impl<'a> Gate<'a> {
         (snapshot, taste): (&'a Snapshot, &'a Taste),
         ask: &'a Ask,
         (goods, rules): (&'a dyn Goods, &'a RuleSet),
-        hide: HidePolicy,
+        (policy, hide): (&'a Policy, HidePolicy),
         now: Timestamp,
     ) -> Self {
         let group_of = |item: &ItemId| goods.item(item)?.fields.group.clone();
@@ -182,7 +189,8 @@ impl<'a> Gate<'a> {
             ask,
             goods,
             rules,
-            hide,
+            policy,
+            hide: policy.hide(hide),
             now,
             excluded: ask.exclude.iter().collect(),
             context: ask.context.iter().collect(),
@@ -199,6 +207,11 @@ impl<'a> Gate<'a> {
             (None, Some(rule)) => Err(Removal::FilteredByRule(rule.clone())),
             (None, None) => Ok(item),
         }
+    }
+
+    /// The time that decides.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The item as filters see it.

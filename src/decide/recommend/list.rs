@@ -4,6 +4,7 @@ use super::{
     gate::Gate,
     popular::Popular,
     reasons::{Reason, reasons},
+    reorder::reorder,
     shelf::{Shelf, with_scores},
 };
 use crate::{
@@ -34,6 +35,8 @@ pub struct Ask {
     pub context: Vec<ItemId>,
     /// Whether to say why.
     pub explain: bool,
+    /// What chance is drawn from, for the place that is left to it.
+    pub seed: u64,
 }
 
 /// Where a list comes from.
@@ -58,6 +61,8 @@ pub struct Pick {
     pub score: f32,
     /// Why, if asked.
     pub reasons: Vec<Reason>,
+    /// How probable it was that this item came to this place, if it was left to chance.
+    pub propensity: Option<f64>,
 }
 
 /// A list and what it is based on.
@@ -75,22 +80,27 @@ pub struct Answer {
 /// say.
 pub fn recommend(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>) -> Answer {
     let (snapshot, taste, ask) = (gate.snapshot, &shelf.taste, gate.ask);
-    let arranged = arrange(candidates(shelf, popular, gate, ask.n), gate, ask.n);
+    let explored = gate.policy.exploration_position as usize;
+    let n = if explored == 0 { ask.n } else { ask.n + EXPLORED_AMONG };
+    let mut arranged = arrange(pool(shelf, popular, gate, n), gate, n);
+    let propensity = explore(&mut arranged.list, explored, gate);
     let query = Query { user: taste.user, history: &taste.history };
     let why = |candidate: &Candidate| {
         let position = snapshot.item_position(&candidate.item.item_id).map(ItemIdx);
         let mut why: Vec<Reason> = candidate.pinned_by.iter().map(|_| Reason::pinned()).collect();
-        match position.filter(|_| shelf.ranked.is_some()) {
-            Some(at) => why.extend(reasons(snapshot, taste, query, at)),
-            None if candidate.pinned_by.is_none() => why.push(Reason::popular()),
-            None => {}
+        match position.filter(|_| shelf.ranked.is_some() && !candidate.is_filler) {
+            Some(at) => why.extend(reasons(snapshot, (taste, shelf.blend(snapshot)), query, at)),
+            _ if candidate.pinned_by.is_none() => why.push(Reason::popular()),
+            _ => {}
         }
         why
     };
     let picks: Vec<Pick> = arranged
         .list
         .iter()
-        .map(|candidate| Pick {
+        .zip(1..)
+        .map(|(candidate, place)| Pick {
+            propensity: propensity.filter(|_| place == explored),
             item: candidate.item.item_id.clone(),
             score: candidate.score,
             reasons: if ask.explain { why(candidate) } else { Vec::new() },
@@ -119,6 +129,8 @@ pub(super) struct Candidate {
     pub(super) score: f32,
     /// The rule that pins it.
     pub(super) pinned_by: Option<RuleId>,
+    /// Whether it takes a place for which there was nothing relevant.
+    pub(super) is_filler: bool,
 }
 
 /// Candidates among which rules boost and cap; more than any list is long.
@@ -126,6 +138,48 @@ const RULED_MAX: usize = 300;
 
 /// Variants of one product that may crowd the best items before a list gets short.
 const VARIANTS_MAX: usize = 64;
+
+/// Candidates of whom one is drawn for the place that is left to chance.
+const EXPLORED_AMONG: usize = 50;
+
+/// Draws the item for the place that is left to chance from those that come behind the list, and cuts the list to
+/// what was asked; answers how probable the draw was. Pinned items keep their places.
+fn explore(list: &mut Vec<Candidate>, place: usize, gate: &Gate<'_>) -> Option<f64> {
+    let n = gate.ask.n;
+    let behind = if place == 0 { Vec::new() } else { list.split_off(list.len().min(n)) };
+    let is_free = (1..=list.len()).contains(&place) && list[place - 1].pinned_by.is_none();
+    if behind.is_empty() || !is_free {
+        list.truncate(n);
+        return None;
+    }
+    let drawn = (gate.ask.seed % behind.len() as u64) as usize;
+    list[place - 1] = behind[drawn].clone();
+    Some(1.0 / behind.len() as f64)
+}
+
+/// The candidates in the order that the policy wants, without those that are not relevant enough.
+pub(super) fn pool(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, n: usize) -> Vec<Candidate> {
+    let policy = gate.policy;
+    let mut pool = candidates(shelf, popular, gate, n);
+    if policy.relevance_min > 0.0 {
+        let least = pool.first().map_or(0.0, |best| best.score * policy.relevance_min);
+        // A score below 0 is worse than that of an average item, whatever the best one's is.
+        pool.retain(|candidate| 0.0 < candidate.score && least <= candidate.score);
+    }
+    reorder(&mut pool, gate);
+    if policy.fill && shelf.ranked.is_some() && pool.len() < n {
+        let worst = pool.iter().map(|candidate| candidate.score).fold(0.0, f32::min);
+        let wanted = admitted(popular.iter(gate.snapshot), gate, n + pool.len());
+        let is_new = |filler: &Candidate| {
+            let same = |other: &Candidate| other.item.item_id == filler.item.item_id;
+            !pool.iter().any(same)
+        };
+        let fillers: Vec<Candidate> = wanted.into_iter().filter(is_new).collect();
+        let filler = |filler| Candidate { score: worst, is_filler: true, ..filler };
+        pool.extend(fillers.into_iter().map(filler));
+    }
+    pool
+}
 
 /// What the gate admits, best first: at least `n` if there are so many, and more for rules to choose from.
 pub(super) fn candidates(
@@ -135,7 +189,8 @@ pub(super) fn candidates(
     n: usize,
 ) -> Vec<Candidate> {
     let snapshot = gate.snapshot;
-    let most = if gate.rules.is_empty() { n } else { n.max(RULED_MAX) };
+    let is_plain = gate.rules.is_empty() && !gate.policy.rearranges();
+    let most = if is_plain { n } else { n.max(RULED_MAX) };
     let Some(ranked) = &shelf.ranked else {
         return admitted(popular.iter(snapshot), gate, most);
     };
@@ -148,7 +203,9 @@ pub(super) fn candidates(
     let mut wanted = most;
     while best.len() < n && wanted <= most * VARIANTS_MAX {
         let keep = |at: ItemIdx| gate.admit(&snapshot.items[at.0 as usize]).is_ok();
-        let all = with_scores(snapshot, &shelf.taste, |scores| top_n(scores, wanted, keep));
+        let all = with_scores(snapshot, (&shelf.taste, shelf.mix.as_ref()), |scores| {
+            top_n(scores, wanted, keep)
+        });
         let Some(all) = all else { return best };
         best = admitted(all.iter().map(named), gate, most);
         if all.len() < wanted {
@@ -165,7 +222,9 @@ fn admitted<'a>(
     n: usize,
 ) -> Vec<Candidate> {
     let found = first_admitted(ordered, gate, n).into_iter();
-    found.map(|(item, score)| Candidate { item, score, pinned_by: None }).collect()
+    found
+        .map(|(item, score)| Candidate { item, score, pinned_by: None, is_filler: false })
+        .collect()
 }
 
 /// The first `n` of a given order that `gate` admits, with what each comes with; variants once.
@@ -226,7 +285,10 @@ pub(super) fn arrange(mut pool: Vec<Candidate>, gate: &Gate<'_>, n: usize) -> Ar
             let item = known.iter().find(|known| known.0 == *pin.item)?.1.clone();
             let score = pool.iter().find(|other| other.item.item_id == item.item_id);
             let score = score.map_or(0.0, |other| other.score);
-            Some((pin.position, Candidate { item, score, pinned_by: Some(pin.rule.clone()) }))
+            Some((
+                pin.position,
+                Candidate { item, score, pinned_by: Some(pin.rule.clone()), is_filler: false },
+            ))
         })
         .collect();
     let pinned: Vec<Arc<Item>> = pins.iter().map(|pin| pin.1.item.clone()).collect();

@@ -5,7 +5,7 @@ use crate::{
     domain::ItemId,
     learn::{
         dataset::ItemIdx,
-        recommenders::{Query, Recommender},
+        recommenders::{Blend, Query, Recommender},
         sessions::Scratch,
     },
     snapshot::Snapshot,
@@ -38,11 +38,15 @@ impl Reason {
 
 /// The reasons for `item`: the items of the history that added most to its score, summed over the
 /// models of the blend by their weight and each scaled to the size of its own contributions.
-pub fn reasons(snapshot: &Snapshot, taste: &Taste, query: Query<'_>, item: ItemIdx) -> Vec<Reason> {
+pub fn reasons(
+    snapshot: &Snapshot,
+    (taste, blend): (&Taste, &Blend),
+    query: Query<'_>,
+    item: ItemIdx,
+) -> Vec<Reason> {
     let mut added = vec![0.0_f32; taste.history.len()];
     for model in &snapshot.models {
-        let weight =
-            snapshot.blend.weights.iter().find(|w| w.0 == model.kind()).map_or(0.0, |w| w.1);
+        let weight = blend.weights.iter().find(|w| w.0 == model.kind()).map_or(0.0, |w| w.1);
         let parts = model.contributions(query, item);
         let size: f32 = parts.iter().map(|part| part.abs()).sum();
         if size > 0.0 {

@@ -32,6 +32,8 @@ pub struct Taste {
     pub new_purchases: Vec<(ItemId, Timestamp)>,
     /// What the shopper dealt with in this visit, items rising, and when last; no time if the storefront says so itself.
     pub seen: Vec<(ItemId, Option<Timestamp>)>,
+    /// What the shopper was shown lately and did not deal with since, and when last.
+    pub shown: Vec<(ItemId, Timestamp)>,
     /// Positions of the items of the running visit, oldest first.
     pub visit: Vec<u32>,
     /// When the visit is over if nothing more happens.

@@ -2,7 +2,7 @@
 
 use super::{
     gate::{Gate, Removal},
-    list::{Candidate, Source, arrange, candidates},
+    list::{Candidate, Source, arrange, pool},
     popular::Popular,
     reasons::{Reason, reasons},
     shelf::{Shelf, with_scores},
@@ -60,7 +60,7 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
     let position = snapshot.item_position(item);
     let place = if shelf.ranked.is_some() {
         position.and_then(|at| {
-            with_scores(snapshot, taste, |scores| {
+            with_scores(snapshot, (taste, shelf.mix.as_ref()), |scores| {
                 let own = scores[at as usize];
                 let is_before = |cell: &(u32, &f32)| {
                     *cell.1 > own || (cell.1.total_cmp(&own).is_eq() && cell.0 < at)
@@ -87,9 +87,9 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
         return answer;
     };
     let query = Query { user: taste.user, history: &taste.history };
-    answer.reasons = reasons(snapshot, taste, query, ItemIdx(at));
+    answer.reasons = reasons(snapshot, (taste, shelf.blend(snapshot)), query, ItemIdx(at));
     let mut scores = vec![0.0; snapshot.items.len()];
-    for &(kind, weight) in &snapshot.blend.weights {
+    for &(kind, weight) in &shelf.blend(snapshot).weights {
         let model = snapshot.models.iter().find(|model| model.kind() == kind);
         let has_scored = model.is_some_and(|model| model.score_items(query, &mut scores));
         let own = has_scored.then(|| scores[at as usize]);
@@ -114,7 +114,7 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
 fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) {
     // As many as it takes to reach the item, and as the list that is asked about had.
     let n = gate.ask.n;
-    let pool = candidates(shelf, popular, gate, answer.rank.unwrap_or(n).max(n));
+    let pool = pool(shelf, popular, gate, answer.rank.unwrap_or(n).max(n));
     let own = gate.goods.item(item);
     let group = own.as_ref().and_then(|item| item.fields.group.as_deref());
     let shown = |other: &&Candidate| {
@@ -133,8 +133,10 @@ fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>,
         answer.score = answer.score.or(Some(arranged.list[place].score));
     } else if answer.removal.is_none() {
         let capped = arranged.capped.into_iter().find(|capped| capped.0 == *item);
+        let is_below = gate.policy.relevance_min > 0.0 && !in_pool && answer.score.is_some();
         answer.removal = capped
             .map(|capped| Removal::CappedByRule(capped.1))
-            .or(variant.map(Removal::VariantShown));
+            .or(variant.map(Removal::VariantShown))
+            .or(is_below.then_some(Removal::BelowRelevance));
     }
 }

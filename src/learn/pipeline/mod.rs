@@ -44,6 +44,8 @@ pub struct PipelineParams {
     pub popularity_half_life_days: f64,
     /// Models to fit, popularity aside, which always is.
     pub kinds: Vec<ModelKind>,
+    /// Models that are fitted on everything even if the blend has no use for them: a scenario names them.
+    pub kept: Vec<ModelKind>,
     /// Their parameters.
     pub models: ModelParams,
     /// Demand's parameters.
@@ -138,7 +140,9 @@ pub fn run(
     report.interactions = matrix.n_interactions();
     let mut seconds = Vec::new();
     let mut models = Vec::new();
-    for &(kind, _) in &blend.weights {
+    let blended = blend.weights.iter().map(|part| part.0);
+    let kept = params.kept.iter().copied().filter(|&kind| !blend.has(kind));
+    for kind in blended.chain(kept) {
         let begun = Instant::now();
         match run.fit(kind, (acts, &matrix, now), &params.models, start) {
             Ok(model) => models.push(model),

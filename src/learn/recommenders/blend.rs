@@ -22,6 +22,11 @@ impl Blend {
         Self { weights: vec![(kind, 1.0)] }
     }
 
+    /// Whether a model counts.
+    pub fn has(&self, kind: ModelKind) -> bool {
+        self.weights.iter().any(|part| part.0 == kind)
+    }
+
     /// Overwrites `scores (n_items)` with the weighted sum; `scratch` has the same length and is
     /// overwritten.
     ///

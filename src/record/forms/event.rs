@@ -73,6 +73,7 @@ pub fn event_from_json(
             scenario: reader.read(&["scenario"], values::id_text),
             channel: reader.read(&["channel"], values::id_text),
             campaign: reader.read(&["campaign"], values::id_text),
+            credit: None,
             properties: reader.read(&["properties"], values::object).unwrap_or_default(),
         },
     };

@@ -11,9 +11,9 @@ mod rows;
 pub mod sqlite;
 
 use crate::domain::{
-    Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
-    ModelRun, PriceEntry, PriceReason, RecordedEvent, RuleId, Sequence, StoredRules, Timestamp,
-    User, UserId,
+    Cents, CompetitorPrice, Credited, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId,
+    Merge, ModelRun, PriceEntry, PriceReason, RecordedEvent, RuleId, Sequence, StoredRules,
+    Timestamp, User, UserId, VariantTally,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -276,6 +276,12 @@ pub trait Store: Send + Sync {
 
     /// All rules; `None` if nothing has changed since the revision that is `known`.
     async fn rules(&self, known: i64) -> Result<Option<StoredRules>, StoreError>;
+
+    /// What events since `since` are credited to, added up.
+    async fn credited(&self, since: Timestamp) -> Result<Vec<Credited>, StoreError>;
+
+    /// What the shoppers of each variant of an experiment did; variants without any are not there.
+    async fn variant_tallies(&self, experiment: &str) -> Result<Vec<VariantTally>, StoreError>;
 
     /// Remembers what a training run did.
     async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError>;

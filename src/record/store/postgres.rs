@@ -10,13 +10,15 @@ use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError, Totals, copy_format,
     draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow, StandingRow,
-        UserRow, context_json, first_of_each, last_of_each, newcomers, to_json,
+        self, CreditRow, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow,
+        StandingRow, TallyRow, UserRow, context_json, first_of_each, last_of_each, newcomers,
+        to_json,
     },
 };
 use crate::domain::{
-    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun, PriceEntry,
-    RecordedEvent, RuleId, Sequence, SessionId, StoredRules, Timestamp, User, UserId,
+    CompetitorPrice, Credited, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun,
+    PriceEntry, RecordedEvent, RuleId, Sequence, SessionId, StoredRules, Timestamp, User, UserId,
+    VariantTally,
     person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
@@ -139,6 +141,26 @@ const WRITE_RULE: &str = "insert into rules (rule_id, body, updated_ms) values (
 const REMOVE_RULE: &str = "delete from rules where rule_id = $1";
 const HAS_RULE: &str = "select count(*) from rules where rule_id = $1";
 const RULES: &str = "select rule_id, body, updated_ms from rules order by rule_id";
+/// The condition is that of the index `events_by_credit`.
+const CREDITED: &str = "select context::json -> 'credit' ->> 'scenario' as scenario, context::json -> 'credit' ->> 'source' as source, \
+     context::json -> 'credit' ->> 'experiment' as experiment, context::json -> 'credit' ->> 'variant' as variant, kind, \
+     count(*) as events, cast(sum(quantity) as bigint) as units, \
+     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as bigint) as revenue_minor \
+     from events where context like '%\"credit\":{\"scenario\"%' and occurred_at_ms >= $1 \
+     and context::json -> 'credit' ->> 'scenario' is not null \
+     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
+/// First by shopper, then by variant; kinds are those of `EventKind::code`.
+const VARIANT_TALLIES: &str = "select variant, count(*) as users, \
+     count(case when bought > 0 then 1 end) as converted, \
+     cast(sum(shown) as bigint) as impressions, cast(sum(clicked) as bigint) as clicks, \
+     cast(sum(carted) as bigint) as carts, cast(sum(bought) as bigint) as purchases, \
+     cast(sum(paid) as double precision) as revenue_minor, cast(sum(paid * paid) as double precision) as revenue_squares \
+     from (select context::json -> 'credit' ->> 'variant' as variant, coalesce(user_id, session_id) as shopper, \
+     count(case when kind = 3 then 1 end) as shown, count(case when kind = 2 then 1 end) as clicked, \
+     count(case when kind = 5 then 1 end) as carted, count(case when kind = 8 then 1 end) as bought, \
+     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as double precision) as paid \
+     from events where context like '%\"credit\":{\"scenario\"%' and context::json -> 'credit' ->> 'experiment' = $1 \
+     and context::json -> 'credit' ->> 'variant' is not null group by 1, 2) as shoppers group by variant order by variant";
 const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
      version, report) values ($1, $2, $3, $4, $5, $6)";
 const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
@@ -891,6 +913,24 @@ impl Store for PostgresStore {
         // Read after the revision: what changes in between is read again next time.
         let found: Vec<RuleRow> = sqlx::query_as(RULES).fetch_all(pool).await.map_err(failed())?;
         Ok(Some(StoredRules { revision, rules: rows::all(found)? }))
+    }
+
+    async fn credited(&self, since: Timestamp) -> Result<Vec<Credited>, StoreError> {
+        let found: Vec<CreditRow> = sqlx::query_as(CREDITED)
+            .bind(since.0)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("add up credits"))?;
+        rows::all(found)
+    }
+
+    async fn variant_tallies(&self, experiment: &str) -> Result<Vec<VariantTally>, StoreError> {
+        let found: Vec<TallyRow> = sqlx::query_as(VARIANT_TALLIES)
+            .bind(experiment)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::while_doing("measure an experiment"))?;
+        Ok(found.into_iter().map(Into::into).collect())
     }
 
     async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {

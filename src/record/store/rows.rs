@@ -2,9 +2,9 @@
 
 use super::{StoreError, Totals, draft::Standing};
 use crate::domain::{
-    Cents, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId, Merge, ModelRun,
-    PriceEntry, PriceReason, RecordedEvent, RuleId, RunOutcome, Sequence, SessionId, StoredRule,
-    Timestamp, User, UserId,
+    Cents, Credit, Credited, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId,
+    Merge, ModelRun, PriceEntry, PriceReason, RecordedEvent, RuleId, RunOutcome, Sequence,
+    SessionId, StoredRule, Timestamp, User, UserId, VariantTally,
 };
 use serde::de::DeserializeOwned;
 
@@ -207,6 +207,66 @@ impl TryFrom<MergeRow> for Merge {
             moved_until: Sequence(row.moved_until),
             events_moved: row.events_moved as u64,
         })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct CreditRow {
+    scenario: String,
+    source: Option<String>,
+    experiment: Option<String>,
+    variant: Option<String>,
+    kind: i16,
+    events: i64,
+    units: i64,
+    revenue_minor: i64,
+}
+
+impl TryFrom<CreditRow> for Credited {
+    type Error = StoreError;
+    fn try_from(row: CreditRow) -> Result<Self, StoreError> {
+        let kind = EventKind::from_code(row.kind);
+        Ok(Self {
+            credit: Credit {
+                scenario: row.scenario,
+                source: row.source,
+                experiment: row.experiment,
+                variant: row.variant,
+            },
+            kind: kind.ok_or_else(|| corrupt("event", format!("kind {}", row.kind)))?,
+            events: row.events as u64,
+            units: row.units as u64,
+            revenue_minor: row.revenue_minor,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TallyRow {
+    variant: String,
+    users: i64,
+    converted: i64,
+    impressions: i64,
+    clicks: i64,
+    carts: i64,
+    purchases: i64,
+    revenue_minor: f64,
+    revenue_squares: f64,
+}
+
+impl From<TallyRow> for VariantTally {
+    fn from(row: TallyRow) -> Self {
+        Self {
+            variant: row.variant,
+            users: row.users as u64,
+            converted: row.converted as u64,
+            impressions: row.impressions as u64,
+            clicks: row.clicks as u64,
+            carts: row.carts as u64,
+            purchases: row.purchases as u64,
+            revenue_minor: row.revenue_minor,
+            revenue_squares: row.revenue_squares,
+        }
     }
 }
 

@@ -8,13 +8,15 @@ use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError, Totals,
     draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow, StandingRow,
-        UserRow, context_json, first_of_each, last_of_each, newcomers, to_json,
+        self, CreditRow, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow,
+        StandingRow, TallyRow, UserRow, context_json, first_of_each, last_of_each, newcomers,
+        to_json,
     },
 };
 use crate::domain::{
-    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun, PriceEntry,
-    RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId,
+    CompetitorPrice, Credited, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun,
+    PriceEntry, RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId,
+    VariantTally,
     person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
@@ -111,6 +113,26 @@ const WRITE_RULE: &str = "insert into rules (rule_id, body, updated_ms) values (
 const REMOVE_RULE: &str = "delete from rules where rule_id = $1";
 const HAS_RULE: &str = "select count(*) from rules where rule_id = $1";
 const RULES: &str = "select rule_id, body, updated_ms from rules order by rule_id";
+/// The condition is that of the index `events_by_credit`.
+const CREDITED: &str = "select context ->> '$.credit.scenario' as scenario, context ->> '$.credit.source' as source, \
+     context ->> '$.credit.experiment' as experiment, context ->> '$.credit.variant' as variant, kind, \
+     count(*) as events, cast(sum(quantity) as integer) as units, \
+     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as integer) as revenue_minor \
+     from events where context like '%\"credit\":{\"scenario\"%' and occurred_at_ms >= $1 \
+     and context ->> '$.credit.scenario' is not null \
+     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
+/// First by shopper, then by variant; kinds are those of `EventKind::code`.
+const VARIANT_TALLIES: &str = "select variant, count(*) as users, \
+     count(case when bought > 0 then 1 end) as converted, \
+     cast(sum(shown) as integer) as impressions, cast(sum(clicked) as integer) as clicks, \
+     cast(sum(carted) as integer) as carts, cast(sum(bought) as integer) as purchases, \
+     cast(sum(paid) as real) as revenue_minor, cast(sum(paid * paid) as real) as revenue_squares \
+     from (select context ->> '$.credit.variant' as variant, coalesce(user_id, session_id) as shopper, \
+     count(case when kind = 3 then 1 end) as shown, count(case when kind = 2 then 1 end) as clicked, \
+     count(case when kind = 5 then 1 end) as carted, count(case when kind = 8 then 1 end) as bought, \
+     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as real) as paid \
+     from events where context like '%\"credit\":{\"scenario\"%' and context ->> '$.credit.experiment' = $1 \
+     and context ->> '$.credit.variant' is not null group by 1, 2) as shoppers group by variant order by variant";
 const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
      version, report) values ($1, $2, $3, $4, $5, $6)";
 const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
@@ -736,6 +758,24 @@ impl Store for SqliteStore {
         // Read after the revision: what changes in between is read again next time.
         let found: Vec<RuleRow> = sqlx::query_as(RULES).fetch_all(pool).await.map_err(failed())?;
         Ok(Some(StoredRules { revision, rules: rows::all(found)? }))
+    }
+
+    async fn credited(&self, since: Timestamp) -> Result<Vec<Credited>, StoreError> {
+        let found: Vec<CreditRow> = sqlx::query_as(CREDITED)
+            .bind(since.0)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("add up credits"))?;
+        rows::all(found)
+    }
+
+    async fn variant_tallies(&self, experiment: &str) -> Result<Vec<VariantTally>, StoreError> {
+        let found: Vec<TallyRow> = sqlx::query_as(VARIANT_TALLIES)
+            .bind(experiment)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::while_doing("measure an experiment"))?;
+        Ok(found.into_iter().map(Into::into).collect())
     }
 
     async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {

@@ -13,5 +13,6 @@ mod related;
 mod rules;
 mod search;
 
+mod scenarios;
 mod snapshots;
 mod visits;

@@ -113,9 +113,17 @@ impl Shop {
 
     /// An empty shop on Postgres.
     pub(crate) async fn on_postgres() -> Self {
+        Self::on_postgres_with(|_| {}).await
+    }
+
+    /// An empty shop on Postgres, with other settings.
+    pub(crate) async fn on_postgres_with(set: impl FnOnce(&mut Config)) -> Self {
         let (folder, cluster) = (Arc::new(tempfile::tempdir().unwrap()), postgres::shared());
         let url = cluster.database().await;
-        let config = configured(&folder, |config| config.database.url.0 = url);
+        let config = configured(&folder, |config| {
+            config.database.url.0 = url;
+            set(config);
+        });
         let clock = Arc::new(ManualClock::at(NOW));
         let mut shop = Self::assemble(config, folder, clock, Some(cluster)).await;
         shop.start_committer();

@@ -1,0 +1,65 @@
+//! Which recommendation an event follows from.
+//!
+//! An event that names a recommendation is credited to it. One that names none is credited to the latest
+//! credited event of the same shopper about the same item within `attribution.window_hours`: who was shown an item,
+//! clicked it, and buys it a day later has followed the list. What was credited is stored with the event, so that
+//! nothing has to be guessed later.
+
+use super::state::ApiState;
+use crate::domain::{Credit, Event, EventKind, ItemId, ShopperId, Timestamp, time::HOUR_MS};
+
+/// Fills in what events are credited to, and the scenario of those that name a recommendation but no scenario.
+pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
+    let window_ms = i64::from(state.config.attribution.window_hours) * HOUR_MS;
+    let mut fresh: Vec<(ShopperId, ItemId, Timestamp, Credit)> = Vec::new();
+    for event in events {
+        let Some(shopper) = event.shopper() else { continue };
+        let credit = match &event.context.recommendation.clone() {
+            Some(id) => Some(named(state, id, event, &shopper)),
+            None if follows(event.kind) => event.item.as_ref().and_then(|item| {
+                let is_near =
+                    |at: Timestamp| (0..=window_ms).contains(&event.occurred_at.since_ms(at));
+                let in_batch = fresh
+                    .iter()
+                    .filter(|(who, what, at, _)| *who == shopper && what == item && is_near(*at))
+                    .map(|(_, _, at, credit)| (*at, credit.clone()));
+                let session = event.session.clone().map(ShopperId::Session);
+                let recent: Vec<_> = [Some(shopper.clone()), session]
+                    .iter()
+                    .flatten()
+                    .flat_map(|who| state.live.shoppers.recent(who).to_vec())
+                    .filter(|before| before.item == *item && is_near(before.occurred_at))
+                    .filter_map(|before| {
+                        Some((before.occurred_at, before.credit.as_deref()?.clone()))
+                    })
+                    .collect();
+                let all = recent.into_iter().chain(in_batch);
+                all.max_by_key(|credited| credited.0).map(|credited| credited.1)
+            }),
+            None => None,
+        };
+        if let (Some(credit), Some(item)) = (&credit, &event.item) {
+            fresh.push((shopper, item.clone(), event.occurred_at, credit.clone()));
+        }
+        event.context.credit = credit;
+    }
+}
+
+/// Whether an event may follow from a recommendation that it does not name.
+fn follows(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Click | EventKind::AddToCart | EventKind::Purchase)
+}
+
+/// The credit of an event that names its recommendation: as it was given, while that is in memory, else as the
+/// event itself says where it was.
+fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> Credit {
+    let given = uuid::Uuid::try_parse(id).ok();
+    let given = given.and_then(|id| state.answers.get(id, state.clock.now()));
+    if let Some(given) = given {
+        let scenario = event.context.scenario.get_or_insert_with(|| given.scenario.clone());
+        return given.chosen.credit(scenario, Some(given.source.name()));
+    }
+    let scenario = event.context.scenario.clone().unwrap_or_else(|| "unknown".into());
+    let chosen = state.policies.of(&scenario, Some(shopper), event.occurred_at);
+    chosen.credit(&scenario, None)
+}
