@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod experiments;
 pub mod extract;
+pub mod memory;
 pub mod middleware;
 pub mod operator;
 pub mod people;

@@ -4,6 +4,7 @@ use super::{
     attribution::{AttributionStatus, attributed},
     error::{ApiError, Problem},
     extract::Query,
+    memory::{MemoryStatus, memory},
     state::ApiState,
 };
 use crate::domain::{ModelRun, RunOutcome, Timestamp};
@@ -279,17 +280,6 @@ pub struct DataStatus {
     competitor_prices: u64,
 }
 
-/// What is in memory.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MemoryStatus {
-    /// Events that wait for a commit.
-    ingest_queue_events: i64,
-    /// Shoppers whose recent events are in memory.
-    live_shoppers: usize,
-    /// Items.
-    catalogue_items: usize,
-}
-
 /// What is served.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SnapshotStatus {
@@ -344,11 +334,7 @@ pub async fn status(State(state): State<ApiState>) -> (StatusCode, Json<StatusAn
             prices: totals.prices,
             competitor_prices: totals.competitor_prices,
         }),
-        memory: MemoryStatus {
-            ingest_queue_events: state.metrics.ingest_queue.get(),
-            live_shoppers: state.live.shoppers.len(),
-            catalogue_items: state.live.catalogue.len(),
-        },
+        memory: memory(&state, &snapshot, (n_events, report["events"].as_u64().unwrap_or(0))),
         attribution,
         snapshot: SnapshotStatus {
             version: snapshot.version,

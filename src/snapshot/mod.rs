@@ -1,9 +1,10 @@
 //! What learning hands to deciding: immutable, versioned, saved and loaded.
 //!
-//! [`cell`] swaps it without blocking readers, [`mod@file`] keeps it on disk. Only the trainer publishes.
+//! [`cell`] swaps it without blocking readers, [`mod@file`] keeps it on disk, [`mod@memory`] says what it takes. Only the trainer publishes.
 
 pub mod cell;
 pub mod file;
+pub mod memory;
 
 pub use cell::SnapshotCell;
 

@@ -100,6 +100,11 @@ impl Default for DemandOutlook {
 }
 
 impl DemandOutlook {
+    /// Bytes held on the heap.
+    pub fn n_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<Option<ItemDemand>>()
+    }
+
     /// The demand for the item at this position; `None` if nothing can be expected of it.
     pub fn of(&self, item: u32) -> Option<ItemDemand> {
         self.items.get(item as usize).copied().flatten()
