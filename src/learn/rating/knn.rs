@@ -3,7 +3,7 @@
 //! Sources: Resnick, Iacovou, Suchak, Bergstrom, Riedl, "`GroupLens`: an open architecture for collaborative
 //! filtering of netnews", CSCW 1994 (deviations from means); Herlocker, Konstan, Borchers, Riedl, "An
 //! algorithmic framework for performing collaborative filtering", SIGIR 1999 (z-scores, the `k` nearest);
-//! Koren, "Factor in the neighbors", TKDD 2010, sections 2.2 and 3.1 (deviations from baselines, Pearson
+//! Koren, "Factor in the neighbors", TKDD 2010 (deviations from baselines, Pearson
 //! correlation of what baselines leave, shrunk). Details are those of the library Surprise (Hug, JOSS
 //! 2020): of those who have rated, the `k` most similar count, and of these only similarities above 0.
 //!

@@ -1,7 +1,7 @@
 //! Slope One: a user's mean, plus how much better or worse an item does than what the user rated.
 //!
 //! Lemire and Maclachlan, "Slope One predictors for online rating-based collaborative filtering", SDM
-//! 2005: `P(u)_i = r̄_u + mean over j of dev_ij` (section 3.1) or the weighted scheme (section 3.2). Where no
+//! 2005: `P(u)_i = r̄_u + mean over j of dev_ij`, or the weighted scheme. Where no
 //! item of the user's was ever rated along with the one asked for, the [`Baseline`] answers.
 
 use super::lists::Lists;

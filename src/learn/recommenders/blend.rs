@@ -2,8 +2,9 @@
 //!
 //! Scores of different models lie on different scales, so each model's scores for a shopper are first
 //! brought to mean 0 and deviation 1 over all items (z-score; Fox and Shaw, "Combination of multiple
-//! searches", TREC-2 1994, for the sum; Wu and Crestani, SAC 2006, for this way to normalise). The
-//! weights are learnt by [`crate::learn::evaluation::learn_blend`].
+//! searches", TREC-2 1994, for the sum; Wu, Crestani, Bi, "Evaluating score normalization methods in data
+//! fusion", AIRS 2006, for this way to normalise). The weights are learnt by
+//! [`crate::learn::evaluation::learn_blend`].
 
 use super::{FittedModel, ModelKind, Query, Recommender};
 use crate::learn::dataset::ItemIdx;
