@@ -74,11 +74,6 @@ impl Recommender for Blended {
         self.blend.score_items(&self.models, query, scores, &mut scratch)
     }
 
-    /// A sum of standard scores is no rating.
-    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
-        None
-    }
-
     fn n_bytes(&self) -> usize {
         self.models.iter().map(Recommender::n_bytes).sum()
     }
