@@ -7,7 +7,6 @@
 //! [`crate::learn::evaluation::learn_blend`].
 
 use super::{FittedModel, ModelKind, Query, Recommender};
-use crate::learn::dataset::ItemIdx;
 use serde::{Deserialize, Serialize};
 
 /// Which models count, and how much.

@@ -90,7 +90,7 @@ pub struct NmfParams {
     pub tolerance: f32,
     /// Where the factors begin.
     pub init: Init,
-    /// λ, 0 to 1e6; of squared errors in `‖V‖/√n_factors`. 0.1 to 0.25 make better lists than 0, and
+    /// λ, 0 to 1e6; of squared errors in `‖V‖/√n_factors`. 0.1 to 0.2 make better lists than 0, and
     /// less exact products.
     pub regularization: f32,
     /// What power of a weight is factorised, 0 (all are 1) to 2.
@@ -109,7 +109,7 @@ impl Default for NmfParams {
             n_sweeps: 1,
             tolerance: 1e-5,
             init: Init::Random,
-            regularization: 0.15,
+            regularization: 0.2,
             confidence_exponent: 1.0,
             seed: 7,
         }
