@@ -2,11 +2,11 @@
 //!
 //! Scores of different models lie on different scales, so each model's scores for a shopper are first
 //! brought to mean 0 and deviation 1 over all items (z-score; Fox and Shaw, "Combination of multiple
-//! searches", TREC-2 1994, for the sum; Wu and Crestani, SAC 2006, for this way to normalise). The
-//! weights are learnt by [`crate::learn::evaluation::learn_blend`].
+//! searches", TREC-2 1994, for the sum; Wu, Crestani, Bi, "Evaluating score normalization methods in data
+//! fusion", AIRS 2006, for this way to normalise). The weights are learnt by
+//! [`crate::learn::evaluation::learn_blend`].
 
 use super::{FittedModel, ModelKind, Query, Recommender};
-use crate::learn::dataset::ItemIdx;
 use serde::{Deserialize, Serialize};
 
 /// Which models count, and how much.
@@ -76,11 +76,6 @@ impl Recommender for Blended {
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         let mut scratch = vec![0.0; scores.len()];
         self.blend.score_items(&self.models, query, scores, &mut scratch)
-    }
-
-    /// A sum of standard scores is no rating.
-    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
-        None
     }
 
     fn n_bytes(&self) -> usize {

@@ -28,6 +28,8 @@ mod confidence;
 pub mod ease;
 pub mod item_knn;
 pub mod kind;
+#[cfg(test)]
+mod liking_cases;
 mod logistic;
 pub mod logistic_mf;
 mod negatives;
@@ -129,8 +131,11 @@ pub trait Recommender: Send + Sync {
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool;
 
     /// The rating it expects for `item`, on the scale of the fitted weights; `None` if it has no
-    /// ground to say.
-    fn predict_rating(&self, query: Query<'_>, item: ItemIdx) -> Option<f32>;
+    /// ground to say, as a model whose scores say how sure a liking is or what is preferred to what, but not
+    /// how much is liked.
+    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
+        None
+    }
 
     /// How much each item of the history adds to the score of `item`, in the order of the history;
     /// empty if the model does not work by the shopper's items.

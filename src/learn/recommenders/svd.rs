@@ -3,8 +3,8 @@
 //!
 //! Sources: Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
 //! `RecSys` 2010 (`PureSVD`: `scores = h·V·Vᵀ` for a history `h`); Jin, Li, Gao, Liu, Chen, "Towards a better
-//! understanding of linear models for recommendation", KDD 2021, section 4 (with a ridge λ, each factor counts
-//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "`EigenRec`", KAIS 2019, equation 6 (columns
+//! understanding of linear models for recommendation", KDD 2021 (with a ridge λ, each factor counts
+//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "`EigenRec`", KAIS 2019 (columns
 //! scaled by a power of their norm). Departure from the last: the number of cells serves for the norm.
 //!
 //! The vectors come from [`krylov`] in `f32`; singular values and the last rotation are found in their space in
