@@ -26,9 +26,9 @@
 use super::confidence::{check_exponent, confidences, liked};
 use super::logistic::{LogisticProblem, sigmoid};
 use super::negatives::Draws;
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
-use crate::learn::linalg::{dot, rows};
+use crate::learn::linalg::dot;
 use multiversion::multiversion;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use rand_distr::{Distribution, StandardNormal};
@@ -122,8 +122,8 @@ impl BprParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bpr {
     params: BprParams,
-    /// `y (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `y (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// `b (n_items)`.
     item_biases: Vec<f32>,
     /// Items that shoppers are compared on, `n_candidates` side by side.
@@ -305,7 +305,7 @@ impl<'a> Training<'a> {
             Draws::new(self.params.seed, u64::MAX).evenly(n_rivals, self.matrix.n_items() as u32);
         finite.then_some(Bpr {
             params: *self.params,
-            item_factors: self.item_factors,
+            item_factors: ItemFactors::new(self.item_factors, self.params.n_factors),
             item_biases: self.item_biases,
             rivals,
         })
@@ -428,10 +428,15 @@ impl Recommender for Bpr {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.item_biases.len());
-        let Some(x) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
-        scores.iter_mut().zip(&self.item_biases).for_each(|(score, bias)| *score += bias);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
+    }
+
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let x = self.fold_in(query.history)?;
+        let biases = Some((&self.item_biases[..], 0.0));
+        Some(FactorScores { factors: &self.item_factors, x, biases })
     }
 
     /// Never: scores say what is preferred to what, not how much is liked.
@@ -440,7 +445,7 @@ impl Recommender for Bpr {
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.item_biases.len() + self.rivals.len())
+        self.item_factors.n_bytes() + 4 * (self.item_biases.len() + self.rivals.len())
     }
 }
 
