@@ -4,7 +4,7 @@ use super::{
     gate::Gate,
     popular::Popular,
     reasons::{Reason, reasons},
-    shelf::{Shelf, with_scores},
+    shelf::{Shelf, best_items},
 };
 use crate::{
     decide::{
@@ -12,10 +12,7 @@ use crate::{
         rules::{apply_caps, boosted, one_per_group, place_pins},
     },
     domain::{Item, ItemId, RuleId},
-    learn::{
-        dataset::ItemIdx,
-        recommenders::{Query, top_n::top_n},
-    },
+    learn::{dataset::ItemIdx, recommenders::Query},
 };
 use std::sync::Arc;
 
@@ -148,7 +145,7 @@ pub(super) fn candidates(
     let mut wanted = most;
     while best.len() < n && wanted <= most * VARIANTS_MAX {
         let keep = |at: ItemIdx| gate.admit(&snapshot.items[at.0 as usize]).is_ok();
-        let all = with_scores(snapshot, &shelf.taste, |scores| top_n(scores, wanted, keep));
+        let all = best_items(snapshot, &shelf.taste, wanted, keep);
         let Some(all) = all else { return best };
         best = admitted(all.iter().map(named), gate, most);
         if all.len() < wanted {

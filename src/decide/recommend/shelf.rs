@@ -5,7 +5,7 @@ use crate::{
     domain::{ItemId, Timestamp},
     learn::{
         dataset::ItemIdx,
-        recommenders::{Query, top_n::top_n},
+        recommenders::{Query, ScoreRoom},
     },
     snapshot::Snapshot,
 };
@@ -28,7 +28,7 @@ pub struct Shelf {
 impl Shelf {
     /// Scores every item for a taste and keeps the best.
     pub fn fill(snapshot: &Snapshot, taste: Taste) -> Self {
-        let ranked = with_scores(snapshot, &taste, |scores| top_n(scores, RANKED_MAX, |_| true));
+        let ranked = best_items(snapshot, &taste, RANKED_MAX, |_| true);
         let is_complete = ranked.as_ref().is_none_or(|r| r.len() == snapshot.items.len());
         Self { taste, ranked: ranked.map(Vec::into_boxed_slice), is_complete }
     }
@@ -44,26 +44,36 @@ impl Shelf {
 }
 
 thread_local! {
-    /// Room for every item's score, twice: one for each thread that answers, as long as the longest catalogue
-    /// it has met.
-    static ROOM: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// One for each thread that answers.
+    static ROOM: RefCell<ScoreRoom> = const { RefCell::new(ScoreRoom::new()) };
 }
 
-/// What `look` makes of every item's score for a taste; `None` if no model has anything to say.
+/// The `n` best items for a taste that `keep` admits; `None` if no model has anything to say. `keep` must not ask
+/// for scores.
+pub(super) fn best_items(
+    snapshot: &Snapshot,
+    taste: &Taste,
+    n: usize,
+    keep: impl FnMut(ItemIdx) -> bool,
+) -> Option<Vec<(ItemIdx, f32)>> {
+    let query = query(taste)?;
+    ROOM.with_borrow_mut(|room| snapshot.blend.best_items(&snapshot.models, query, n, keep, room))
+}
+
+/// What `look` makes of every item's exact score for a taste; `None` if no model has anything to say. In large
+/// catalogues much slower than [`best_items`].
 pub(super) fn with_scores<T>(
     snapshot: &Snapshot,
     taste: &Taste,
     look: impl FnOnce(&[f32]) -> T,
 ) -> Option<T> {
-    if !taste.history.iter().any(|cell| cell.1 > 0.0) {
-        return None;
-    }
-    let query = Query { user: taste.user, history: &taste.history };
-    ROOM.with_borrow_mut(|(scores, scratch)| {
-        let n_items = snapshot.items.len();
-        scores.resize(n_items, 0.0);
-        scratch.resize(n_items, 0.0);
-        let is_scored = snapshot.blend.score_items(&snapshot.models, query, scores, scratch);
-        is_scored.then(|| look(scores))
-    })
+    let query = query(taste)?;
+    ROOM.with_borrow_mut(|room| snapshot.blend.all_scores(&snapshot.models, query, room).map(look))
+}
+
+/// Nothing to ask with if nothing is liked.
+fn query(taste: &Taste) -> Option<Query<'_>> {
+    let is_liked = |cell: &(u32, f32)| cell.1 > 0.0;
+    let history = &taste.history;
+    history.iter().any(is_liked).then_some(Query { user: taste.user, history })
 }
