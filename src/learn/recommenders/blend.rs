@@ -151,7 +151,9 @@ impl Blend {
         let n_candidates = n.saturating_mul(N_CANDIDATES_EACH).saturating_add(N_CANDIDATES_MORE);
         let mut ranked = top_n(scores, n_candidates, keep);
         let items: Vec<u32> = ranked.iter().map(|candidate| candidate.0.0).collect();
-        ranked.iter_mut().for_each(|(item, score)| *score = known[item.0 as usize]);
+        for (item, score) in &mut ranked {
+            *score = known[item.0 as usize];
+        }
         let mut exact = vec![0.0; items.len()];
         for ((placed, weight), scale) in large.iter().zip(scales) {
             placed.score_some(&items, &mut exact);
