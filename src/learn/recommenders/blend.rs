@@ -7,10 +7,11 @@
 //!
 //! A catalogue above [`EXACT_ITEMS_MAX`](super::factors::EXACT_ITEMS_MAX) items is looked through in two steps, of which
 //! the first reads a quarter of the memory. Measured for the 100 best of 1,000,000 items × 64 factors on one core of
-//! a shared EPYC: an exact scan takes 33 ms (25 at best), bytes take 7.1 ms (3.1), and with the second look all 100 are
-//! found; making the bytes takes 0.6 s, and they hold 68 MB beside the 256 of the factors.
+//! a shared EPYC: an exact scan takes 33 ms (25 at best), bytes take 7.1 ms (3.1); making them takes 0.6 s, and they hold
+//! 68 MB beside the 256 of the factors. What is found is measured in
+//! [`quantised`](crate::learn::linalg::quantised): all, with the second look.
 //!
-//! A graph index was tried instead: `hnsw_rs` 0.3.5, 16 links, 100 candidates a link, over products made
+//! A graph index was tried instead, on two loaded cores: `hnsw_rs` 0.3.5, 16 links, 100 candidates a link, over products made
 //! distances by one more dimension (Bachrach et al., "Speeding up the Xbox recommender system using a
 //! Euclidean transformation for inner-product spaces", `RecSys` 2014). For 100,000 items it takes as long as the exact scan
 //! (1.1 ms) to find 98.8 of 100 among factors of alternating least squares, and finds no more than 54 where norms
