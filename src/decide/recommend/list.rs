@@ -13,10 +13,7 @@ use crate::{
         rules::{apply_caps, boosted, one_per_group, place_pins},
     },
     domain::{Item, ItemId, RuleId},
-    learn::{
-        dataset::ItemIdx,
-        recommenders::{Query, top_n::top_n},
-    },
+    learn::{dataset::ItemIdx, recommenders::Query},
 };
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@
 mod side;
 
 use super::confidence::{check_exponent, confidences, liked};
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
 use crate::learn::linalg::normal::{NormalEquations, Rows};
 use crate::learn::linalg::{dot, rows};
@@ -127,8 +127,8 @@ impl AlsParams {
 pub struct Als {
     n_items: usize,
     params: AlsParams,
-    /// `y (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `y (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// `α₀·yᵀy (n_factors, n_factors)`.
     gram: Vec<f32>,
     /// Items with interactions.
@@ -236,7 +236,7 @@ impl<'a> Training<'a> {
         finite.then(|| Als {
             n_items: self.matrix.n_items(),
             params: *self.params,
-            item_factors: self.item_factors,
+            item_factors: ItemFactors::new(self.item_factors, self.params.n_factors),
             gram,
             n_touched: self.n_items_touched,
         })
@@ -344,8 +344,8 @@ impl Recommender for Als {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.n_items);
-        let Some(x) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
     }
 
@@ -368,7 +368,7 @@ impl Recommender for Als {
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.gram.len())
+        self.item_factors.n_bytes() + 4 * self.gram.len()
     }
 }
 

@@ -111,8 +111,8 @@ impl BprParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bpr {
     params: BprParams,
-    /// `y (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `y (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// `b (n_items)`.
     item_biases: Vec<f32>,
     /// Items that shoppers are compared on, `n_candidates` side by side.
@@ -214,14 +214,13 @@ impl Recommender for Bpr {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.item_biases.len());
-        let Some(x) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
-        scores.iter_mut().zip(&self.item_biases).for_each(|(score, bias)| *score += bias);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.item_biases.len() + self.rivals.len())
+        self.item_factors.n_bytes() + 4 * (self.item_biases.len() + self.rivals.len())
     }
 }
 

@@ -27,7 +27,6 @@ use super::negatives::{Draws, Shares};
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
 use crate::learn::linalg::kernels::{add_scaled, dot};
-use crate::learn::linalg::rows;
 use multiversion::multiversion;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use rand_distr::{Distribution, StandardNormal};
@@ -115,8 +114,8 @@ impl LogisticMfParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogisticMf {
     params: LogisticMfParams,
-    /// `y (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `y (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// `β (n_items)`.
     item_biases: Vec<f32>,
     /// Items that stand for those a shopper did not touch, in random order.
@@ -311,7 +310,12 @@ impl<'a> Training<'a> {
         let n_items = item_biases.len();
         let sample = Draws::new(self.params.seed, u64::MAX)
             .evenly(n_items.min(N_FOLD_IN_MAX), n_items as u32);
-        finite.then_some(LogisticMf { params: *self.params, item_factors, item_biases, sample })
+        finite.then(|| LogisticMf {
+            params: *self.params,
+            item_factors: ItemFactors::new(item_factors, self.params.n_factors),
+            item_biases,
+            sample,
+        })
     }
 }
 
@@ -368,17 +372,13 @@ impl Recommender for LogisticMf {
     /// Log-odds that an item is liked, among as many others as the fit draws.
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.item_biases.len());
-        let Some((x, bias)) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
-        scores
-            .iter_mut()
-            .zip(&self.item_biases)
-            .for_each(|(score, of_item)| *score += bias + of_item);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.item_biases.len() + self.sample.len())
+        self.item_factors.n_bytes() + 4 * (self.item_biases.len() + self.sample.len())
     }
 }
 

@@ -15,7 +15,8 @@
 //! | non-negative matrix factorization (NMF, HALS) | [`nmf`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
-//! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
+//! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models, [`factors`] those that
+//! score by products of factors.
 //!
 //! Notation: `u` user, `i`, `j` items, `f` factor. Models see positions and weights, never ids.
 //! A model is asked with a shopper's *history* instead of a row number, so that somebody who came
@@ -26,6 +27,7 @@ pub mod blend;
 pub mod bpr;
 mod confidence;
 pub mod ease;
+pub mod factors;
 pub mod item_knn;
 pub mod kind;
 #[cfg(test)]
@@ -42,9 +44,10 @@ pub mod top_n;
 pub mod user_knn;
 
 pub use als::{Als, AlsParams};
-pub use blend::{Blend, Blended};
+pub use blend::{Blend, Blended, ScoreRoom};
 pub use bpr::{Bpr, BprParams};
 pub use ease::{Ease, EaseParams};
+pub use factors::{FactorScores, ItemFactors};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use logistic_mf::{LogisticMf, LogisticMfParams};
@@ -129,6 +132,12 @@ pub trait Recommender: Send + Sync {
     /// Returns `false`, with `scores` untouched, if the model has nothing to say: it needs a
     /// history and there is none that it knows.
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool;
+
+    /// Where the shopper is among the item factors, if scores are products with those and the model has something
+    /// to say: [`Self::score_items`] gives [`FactorScores::score_all`] of it. `None` for all other models.
+    fn factor_scores(&self, _query: Query<'_>) -> Option<FactorScores<'_>> {
+        None
+    }
 
     /// The rating it expects for `item`, on the scale of the fitted weights; `None` if it has no
     /// ground to say, as a model whose scores say how sure a liking is or what is preferred to what, but not

@@ -26,7 +26,7 @@ mod side;
 mod start;
 
 use super::confidence::{check_exponent, confidences, liked};
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
 use crate::learn::linalg::{dense, rows};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -144,8 +144,8 @@ impl NmfParams {
 pub struct Nmf {
     n_items: usize,
     params: NmfParams,
-    /// `hᵀ (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `hᵀ (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// Squared errors: `hhᵀ + λ (n_factors, n_factors)`. Divergence: the sum of each factor.
     moments: Vec<f32>,
     relative_error: f64,
@@ -293,7 +293,7 @@ impl<'a> Training<'a> {
         (users_finite && finite && relative_error.is_finite()).then(|| Nmf {
             n_items: self.matrix.n_items(),
             params: *self.params,
-            item_factors,
+            item_factors: ItemFactors::new(item_factors, n),
             moments,
             relative_error,
             n_epochs,
@@ -421,8 +421,8 @@ impl Recommender for Nmf {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.n_items);
-        let Some(x) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
     }
 
@@ -444,7 +444,7 @@ impl Recommender for Nmf {
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.moments.len())
+        self.item_factors.n_bytes() + 4 * self.moments.len()
     }
 }
 
