@@ -4,7 +4,7 @@ use super::{
     serve,
     support::{
         bare::Bare,
-        load::{self, Load, Measured, Pace, Until},
+        load::{self, Load, Measured, Pace, Requests, Until},
         memory_mib,
         report::{Report, Rounds, count, say},
         service::Service,
@@ -18,9 +18,12 @@ use std::{
 };
 
 const CONNECTIONS: [usize; 3] = [1, 32, 256];
-const ROUNDS: usize = 3;
-const ROUND: Duration = Duration::from_secs(1);
+/// Many short rounds rather than a few long ones: whoever else works on the machine disturbs both sides alike.
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_millis(400);
 const WARM_UP: Duration = Duration::from_millis(300);
+/// The kind whose answers are asked for once before.
+const READY: &str = "list, ready";
 /// Shoppers who come again and again.
 const N_RETURNING: usize = 500;
 /// Different requests of the other kinds; over the whole catalogue.
@@ -29,6 +32,8 @@ const N_REQUESTS: usize = 20_000;
 const N_VISITED: usize = 5;
 /// Answers among which the typical one is looked for.
 const N_SAMPLE: usize = 100;
+/// Prices asked for per second while first lists are made, on how many connections each, and for how long.
+const BESIDE: (f64, usize, Duration) = (200.0, 4, Duration::from_secs(3));
 
 /// A shop to measure.
 pub(crate) struct Target<'a> {
@@ -50,7 +55,7 @@ pub(crate) struct Floors {
 struct Kind<'a> {
     what: &'a str,
     service: &'a Service,
-    requests: Vec<Vec<u8>>,
+    requests: Requests,
     floor: Option<f64>,
 }
 
@@ -65,29 +70,34 @@ pub(crate) fn print(report: &Report) {
 pub(crate) fn measure(dir: &Path, shop: &Target<'_>, report: &mut Report) {
     let begun = Instant::now();
     let usual = serve(dir, &[]);
-    let ready = begun.elapsed().as_secs_f64();
-    report.fact(&format!("{}: start to ready on the saved snapshot", shop.name), seconds(ready));
+    let started = format!("{:.2} s", begun.elapsed().as_secs_f64());
+    report.fact(&format!("{}: start to ready on the saved snapshot", shop.name), started);
     let forgetful = serve(dir, &[("RECOMMENDATIONS__CACHE_BYTES_MAX", "0")]);
     let floors = &shop.floors;
     let list = |user: &String| load::get(&format!("/recommendations/{user}?n=10"));
     let related = |item: &String| load::get(&format!("/items/{item}/related"));
     let price = |item: &String| load::get(&format!("/prices/{item}"));
-    let kinds = [
-        ("list, ready", &usual, spread(shop.users, N_RETURNING).map(list).collect(), floors.list),
-        ("first list", &forgetful, spread(shop.users, N_REQUESTS).map(list).collect(), None),
-        ("list for a guest's 5 items", &forgetful, visits(shop.items), None),
-        ("related", &usual, spread(shop.items, N_REQUESTS).map(related).collect(), floors.lookup),
-        ("price", &usual, spread(shop.items, N_REQUESTS).map(price).collect(), floors.lookup),
-    ];
-    for (what, service, requests, floor) in kinds {
-        measure_kind(shop.name, Kind { what, service, requests, floor }, report);
+    let [ready, first, guests, related, prices] = [
+        spread(shop.users, N_RETURNING).map(list).collect(),
+        spread(shop.users, N_REQUESTS).map(list).collect(),
+        visits(shop.items),
+        spread(shop.items, N_REQUESTS).map(related).collect(),
+        spread(shop.items, N_REQUESTS).map(price).collect(),
+    ]
+    .map(Arc::new);
+    for (what, service, requests, floor) in [
+        (READY, &usual, &ready, floors.list),
+        ("first list", &forgetful, &first, None),
+        ("list for a guest's 5 items", &forgetful, &guests, None),
+        ("related", &usual, &related, floors.lookup),
+        ("price", &usual, &prices, floors.lookup),
+    ] {
+        let kind = Kind { what, service, requests: requests.clone(), floor };
+        measure_kind(shop.name, &kind, report);
     }
+    measure_beside(shop.name, &forgetful, (&prices, &first), report);
     let resident = memory_mib(usual.pid(), "VmRSS").unwrap();
     report.fact(&format!("{}: resident after it", shop.name), format!("{} MiB", count(resident)));
-}
-
-fn seconds(seconds: f64) -> String {
-    format!("{seconds:.2} s")
 }
 
 /// At most `n` of the ids, from all over.
@@ -103,14 +113,14 @@ fn visits(items: &[String]) -> Vec<Vec<u8>> {
 }
 
 /// One kind in turns with the bare handler, on few and many connections.
-fn measure_kind(shop: &str, kind: Kind<'_>, report: &mut Report) {
+fn measure_kind(shop: &str, kind: &Kind<'_>, report: &mut Report) {
     let mut ours = Load {
         address: kind.service.address().into(),
-        requests: Arc::new(kind.requests),
+        requests: kind.requests.clone(),
         n_connections: 2,
         pace: Pace::Closed,
     };
-    if kind.what == "list, ready" {
+    if kind.what == READY {
         load::run(&ours, Until::Sent(ours.requests.len())).all_well();
     }
     let body = load::typical_body(&ours, N_SAMPLE);
@@ -135,6 +145,32 @@ fn measure_kind(shop: &str, kind: Kind<'_>, report: &mut Report) {
         let goal = kind.floor.map(|floor| (format!("≥ {floor:.2}"), rounds.ratio() >= floor));
         let goal = goal.as_ref().map(|(text, is_met)| (text.as_str(), *is_met));
         report.row(&what, sides, Some(rounds.ratio_and_spread()), goal);
+    }
+}
+
+/// Prices at a modest rate, alone and while first lists are made as fast as they can be: whether cheap answers
+/// wait for dear ones.
+fn measure_beside(
+    shop: &str,
+    service: &Service,
+    (prices, lists): (&Requests, &Requests),
+    report: &mut Report,
+) {
+    let (per_second, n_connections, time) = BESIDE;
+    let address = service.address().to_owned();
+    let lists = Load { address, requests: lists.clone(), n_connections, pace: Pace::Closed };
+    let prices =
+        Load { requests: prices.clone(), pace: Pace::PerSecond(per_second), ..lists.clone() };
+    let alone = load::run(&prices, Until::Elapsed(time)).all_well();
+    let beside = std::thread::scope(|scope| {
+        let made = scope.spawn(|| load::run(&lists, Until::Elapsed(time)).all_well());
+        let beside = load::run(&prices, Until::Elapsed(time)).all_well();
+        made.join().unwrap();
+        beside
+    });
+    for (when, measured) in [("alone", alone), ("beside first lists", beside)] {
+        let what = format!("{shop}: price at {per_second} per second, {when}");
+        report.fact(&what, shown(measured.per_second(), &measured));
     }
 }
 

@@ -41,13 +41,16 @@ pub(crate) enum Pace {
     PerSecond(f64),
 }
 
+/// Requests, as they go over the wire.
+pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
+
 /// Requests, and how to send them.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     /// Where to.
     pub(crate) address: String,
     /// What to send, again from the start after the last.
-    pub(crate) requests: Arc<Vec<Vec<u8>>>,
+    pub(crate) requests: Requests,
     /// On how many connections.
     pub(crate) n_connections: usize,
     /// How fast.
