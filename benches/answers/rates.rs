@@ -21,6 +21,8 @@ const CONNECTIONS: [usize; 3] = [1, 32, 256];
 /// Many short rounds rather than a few long ones: whoever else works on the machine disturbs both sides alike.
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(400);
+/// No round begins after this, where answers take so long that the last of a round are waited for.
+const ROUNDS_TIME_MAX: Duration = Duration::from_secs(15);
 const WARM_UP: Duration = Duration::from_millis(300);
 /// The kind whose answers are asked for once before.
 const READY: &str = "list, ready";
@@ -134,7 +136,8 @@ fn measure_kind(shop: &str, kind: &Kind<'_>, report: &mut Report) {
         }
         let mut rounds = Rounds::default();
         let (mut all_ours, mut all_bare) = (Measured::default(), Measured::default());
-        for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        while rounds.len() < ROUNDS && begun.elapsed() < ROUNDS_TIME_MAX {
             let [our, other] =
                 [&ours, &bare].map(|load| load::run(load, Until::Elapsed(ROUND)).all_well());
             rounds.add(&what, our.per_second(), other.per_second());
