@@ -349,6 +349,11 @@ impl Recommender for Als {
         true
     }
 
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let x = self.fold_in(query.history)?;
+        Some(FactorScores { factors: &self.item_factors, x, biases: None })
+    }
+
     fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
         let exponent = self.params.confidence_exponent;
         let (items, confidences) = liked(query.history, self.n_items, exponent);

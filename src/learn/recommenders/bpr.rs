@@ -27,7 +27,7 @@ mod training;
 
 use super::confidence::{check_exponent, confidences, liked};
 use super::logistic::LogisticProblem;
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
 use crate::learn::linalg::{dot, rows};
 use serde::{Deserialize, Serialize};
@@ -217,6 +217,12 @@ impl Recommender for Bpr {
         let Some(placed) = self.factor_scores(query) else { return false };
         placed.score_all(scores);
         true
+    }
+
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let x = self.fold_in(query.history)?;
+        let biases = Some((&self.item_biases[..], 0.0));
+        Some(FactorScores { factors: &self.item_factors, x, biases })
     }
 
     fn n_bytes(&self) -> usize {

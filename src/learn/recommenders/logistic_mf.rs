@@ -24,7 +24,7 @@
 use super::confidence::{check_exponent, confidences, liked};
 use super::logistic::{LogisticProblem, sigmoid};
 use super::negatives::{Draws, Shares};
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
 use crate::learn::linalg::kernels::{add_scaled, dot};
 use multiversion::multiversion;
@@ -375,6 +375,12 @@ impl Recommender for LogisticMf {
         let Some(placed) = self.factor_scores(query) else { return false };
         placed.score_all(scores);
         true
+    }
+
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let (x, bias) = self.fold_in(query.history)?;
+        let biases = Some((&self.item_biases[..], bias));
+        Some(FactorScores { factors: &self.item_factors, x, biases })
     }
 
     fn n_bytes(&self) -> usize {

@@ -426,6 +426,11 @@ impl Recommender for Nmf {
         true
     }
 
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let x = self.fold_in(query.history)?;
+        Some(FactorScores { factors: &self.item_factors, x, biases: None })
+    }
+
     fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
         let Some((of_item, history)) = self.item_factors(item).zip(self.known(query.history))
         else {

@@ -5,7 +5,7 @@ use crate::learn::dataset::{InteractionMatrix, UserIdx};
 use crate::learn::linalg::kernels::dot;
 use crate::learn::recommenders::logistic::sigmoid;
 use crate::learn::recommenders::negatives::Draws;
-use crate::learn::recommenders::{FitError, Stop};
+use crate::learn::recommenders::{FitError, ItemFactors, Stop};
 use multiversion::multiversion;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use rand_distr::{Distribution, StandardNormal};
@@ -182,7 +182,7 @@ impl<'a> Training<'a> {
             Draws::new(self.params.seed, u64::MAX).evenly(n_rivals, self.matrix.n_items() as u32);
         finite.then_some(Bpr {
             params: *self.params,
-            item_factors: self.item_factors,
+            item_factors: ItemFactors::new(self.item_factors, self.params.n_factors),
             item_biases: self.item_biases,
             rivals,
         })
