@@ -122,8 +122,13 @@ fn duels(matrix: &InteractionMatrix) -> Vec<Duel<'_>> {
             peer: "nmf",
             ours: Box::new(move || {
                 // As many passes over each side as the peer makes.
-                let (n_factors, n_epochs, n_sweeps) = (64, 100, 1);
-                let params = NmfParams { n_factors, n_epochs, n_sweeps, ..NmfParams::default() };
+                let params = NmfParams {
+                    n_factors: 64,
+                    n_epochs: 100,
+                    n_sweeps: 1,
+                    regularization: 0.0,
+                    ..NmfParams::default()
+                };
                 Some(nmf::fit(matrix, &params, NEVER_STOP).unwrap().relative_error())
             }),
             gigaflops: 100.0 * (2.0 * 2.0 * cells * d + 2.0 * 2.0 * both * d * d) / 1e9,

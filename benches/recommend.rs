@@ -9,15 +9,9 @@
 #[expect(dead_code, reason = "the other bench uses the rest")]
 mod support;
 
-use serde_json::{Value, json};
-use shopkeeper::{
-    domain::{Clock, ItemChange, SystemClock},
-    record::store::{NothingKnown, Scope, Store, sqlite::SqliteStore},
-    simulate::{SimulationParams, simulate},
-};
-use sqlx::{Connection as _, SqliteConnection};
+use serde_json::Value;
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -27,11 +21,11 @@ use std::{
 };
 use support::{
     bare::{Bare, serve_if_asked},
-    block_on,
-    load::{self, Connection, Load, Pace, Until},
-    median, millis,
+    load::{self, Load, Pace, Until},
+    median, memory_mib, millis,
     report::{Report, Rounds, count, say, say_where},
-    service::{Service, program, request},
+    service::{Service, program},
+    shop::{fill, train_until, users},
 };
 
 const ROUNDS: usize = 5;
@@ -74,56 +68,6 @@ fn main() {
     report.print();
 }
 
-/// Fills an embedded database with a shop.
-fn fill(dir: &Path, report: &mut Report) {
-    let given = std::env::var_os("SHOPKEEPER_BENCH_DATA").map(PathBuf::from);
-    let usual = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data/online-retail/online-retail.csv.zst");
-    let begun = Instant::now();
-    if let Some(file) = given.or(usual.exists().then_some(usual)) {
-        say(format!("the shop is {}", file.display()));
-        let mut import = program(dir, &[]);
-        import.args(["--json", "import", "online-retail"]).arg(&file).arg("--rejects");
-        let done = import.arg(dir.join("rejects")).output().unwrap();
-        assert!(done.status.success(), "import: {}", String::from_utf8_lossy(&done.stderr));
-        say(String::from_utf8_lossy(&done.stdout).trim());
-        report.fact("import into SQLite", format!("{:.1} s", begun.elapsed().as_secs_f64()));
-    } else {
-        say("the shop is a simulated one: there is no Online Retail file");
-        block_on(fill_simulated(dir));
-        report.fact("shop", "simulated".into());
-    }
-}
-
-async fn fill_simulated(dir: &Path) {
-    let now = SystemClock.now();
-    let shop = simulate(&SimulationParams::new(7, now)).unwrap();
-    let store = SqliteStore::open(&dir.join("shopkeeper.db"), 2).await.unwrap();
-    store.backfill_prices(&shop.prices).await.unwrap();
-    let replaced = shop
-        .items
-        .iter()
-        .map(|(item, fields)| (item.clone(), ItemChange::Replace(Box::new(fields.clone()))));
-    store.change_items(&replaced.collect::<Vec<_>>(), Scope::Any, now).await.unwrap();
-    for events in shop.events.chunks(10_000) {
-        store.append_events(events, now, &NothingKnown).await.unwrap();
-    }
-}
-
-/// Every user with an id that needs no escapes in a path.
-fn users(dir: &Path) -> Vec<String> {
-    let users: Vec<String> = block_on(async {
-        let url = format!("sqlite://{}", dir.join("shopkeeper.db").display());
-        let mut database = SqliteConnection::connect(&url).await.unwrap();
-        let query = sqlx::query_scalar("select user_id from users order by user_id");
-        query.fetch_all(&mut database).await.unwrap()
-    });
-    let is_plain = |user: &String| user.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let users: Vec<String> = users.into_iter().filter(is_plain).collect();
-    say(format!("{} users", count(users.len() as f64)));
-    users
-}
-
 /// `shopkeeper train` as a process of its own.
 fn measure_training(dir: &Path, report: &mut Report) {
     let mut command = program(dir, &[]);
@@ -132,7 +76,7 @@ fn measure_training(dir: &Path, report: &mut Report) {
     let mut child = Running(command.spawn().unwrap());
     let mut peak = 0.0_f64;
     while child.0.try_wait().unwrap().is_none() {
-        peak = peak.max(peak_mib(child.0.id()).unwrap_or_default());
+        peak = peak.max(memory_mib(child.0.id(), "VmHWM").unwrap_or_default());
         std::thread::sleep(Duration::from_millis(5));
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -151,14 +95,6 @@ impl Drop for Running {
         let _gone = self.0.kill();
         let _gone = self.0.wait();
     }
-}
-
-/// The most memory that a process had resident so far; `None` once it has ended.
-fn peak_mib(pid: u32) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
 }
 
 /// From the start of the process to the first 200 of `/health/ready`, on the saved snapshot.
@@ -188,7 +124,7 @@ fn measure_cold(ours: &Load, report: &mut Report) {
 
 /// In turns with the bare handler.
 fn measure_warm(ours: &Load, report: &mut Report) {
-    let body = typical_body(ours);
+    let body = load::typical_body(ours, N_SAMPLE);
     say(format!("a typical answer has {} bytes", body.len()));
     let bare_server = Bare::start(&body);
     let bare = Load { address: bare_server.address().into(), ..ours.clone() };
@@ -210,23 +146,6 @@ fn measure_warm(ours: &Load, report: &mut Report) {
         Some(("≥ 0.50", rounds.ratio() >= 0.5)),
     );
     report.fact("warm p99 at that load", format!("{:.2} ms", median(latencies)));
-}
-
-/// An answer whose length is nearest to the mean.
-fn typical_body(ours: &Load) -> String {
-    let mut bodies: Vec<String> = block_on(async {
-        let mut connection = Connection::open(&ours.address).await;
-        let mut bodies = Vec::new();
-        let step = (ours.requests.len() / N_SAMPLE).max(1);
-        for request in ours.requests.iter().step_by(step) {
-            assert_eq!(connection.exchange(request).await, 200);
-            bodies.push(String::from_utf8(connection.body().to_vec()).unwrap());
-        }
-        bodies
-    });
-    let mean = bodies.iter().map(String::len).sum::<usize>() / bodies.len();
-    bodies.sort_by_key(|body| body.len().abs_diff(mean));
-    bodies.swap_remove(0)
 }
 
 /// A moderate load while one training run follows the other.
@@ -259,21 +178,4 @@ fn measure_while_training(service: &Service, ours: &Load, report: &mut Report) {
     assert!(!runs.is_empty(), "no training run ended");
     let seconds = median(runs.iter().map(Duration::as_secs_f64));
     report.fact("training runs meanwhile", format!("{}, {seconds:.1} s each", runs.len()));
-}
-
-/// Trains again and again; a new event before each run gives it a reason. Tells how long runs took.
-fn train_until(address: &str, stop: &AtomicBool) -> Vec<Duration> {
-    let mut runs = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        for shopper in ["bench-1", "bench-2", "bench-3"] {
-            let click = json!({ "user": shopper, "item": "bench" }).to_string();
-            assert_eq!(request(address, "POST", "/events/click", &click).unwrap().0, 200);
-        }
-        let begun = Instant::now();
-        let (status, run) = request(address, "POST", "/models/train", "").unwrap();
-        assert_eq!(status, 200, "{run}");
-        assert!(run["outcome"] == "published" || run["outcome"] == "refused", "{run}");
-        runs.push(begun.elapsed());
-    }
-    runs
 }

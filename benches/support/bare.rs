@@ -21,7 +21,7 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Starts a server that answers `body` to `GET /recommendations/{user}` and `POST /events`.
+    /// Starts a server that answers `body` to whatever a bench asks of the real one.
     pub(crate) fn start(body: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([BARE, body]).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -52,9 +52,13 @@ pub(crate) fn serve_if_asked() {
     }
     let body: &'static str = arguments.next().expect("a body follows").leak();
     let answer = move || ([(CONTENT_TYPE, "application/json")], body);
+    let (got, posted) = (get(async move || answer()), post(async move |_whole: Bytes| answer()));
     let routes = Router::new()
-        .route("/recommendations/{user}", get(async move || answer()))
-        .route("/events", post(async move |_whole: Bytes| answer()));
+        .route("/recommendations/{user}", got.clone())
+        .route("/items/{item}/related", got.clone())
+        .route("/prices/{item}", got)
+        .route("/recommendations", posted.clone())
+        .route("/events", posted);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,6 +3,7 @@
 //! Requests are built beforehand, buffers are used again, and of an answer only the status and the
 //! length are read. All clients run on one thread of their own.
 
+use super::histogram::Histogram;
 use std::{
     collections::BTreeMap,
     future::poll_fn,
@@ -40,13 +41,16 @@ pub(crate) enum Pace {
     PerSecond(f64),
 }
 
+/// Requests, as they go over the wire.
+pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
+
 /// Requests, and how to send them.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     /// Where to.
     pub(crate) address: String,
     /// What to send, again from the start after the last.
-    pub(crate) requests: Arc<Vec<Vec<u8>>>,
+    pub(crate) requests: Requests,
     /// On how many connections.
     pub(crate) n_connections: usize,
     /// How fast.
@@ -54,26 +58,43 @@ pub(crate) struct Load {
 }
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
     /// From the first request to the last answer.
     pub(crate) seconds: f64,
-    /// Rising.
-    latencies: Vec<Duration>,
+    latencies: Histogram,
     /// Answers other than 2xx, by status.
     pub(crate) failed: BTreeMap<u16, usize>,
 }
 
 impl Measured {
+    /// How many answers.
+    pub(crate) fn n(&self) -> u64 {
+        self.latencies.n()
+    }
+
     /// Answers per second.
     pub(crate) fn per_second(&self) -> f64 {
-        self.latencies.len() as f64 / self.seconds
+        self.n() as f64 / self.seconds
     }
 
     /// The latency that a share `q` of all requests did not exceed.
     pub(crate) fn quantile(&self, q: f64) -> Duration {
-        let rank = (self.latencies.len() as f64 * q).ceil() as usize;
-        self.latencies[rank.clamp(1, self.latencies.len()) - 1]
+        self.latencies.quantile(q)
+    }
+
+    /// Answers other than 2xx.
+    pub(crate) fn n_failed(&self) -> usize {
+        self.failed.values().sum()
+    }
+
+    /// Takes in what came of a load that was sent at another time, or beside this one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.seconds += other.seconds;
+        self.latencies.add(&other.latencies);
+        for (&status, n) in &other.failed {
+            *self.failed.entry(status).or_default() += n;
+        }
     }
 
     /// The same, if every answer was 2xx.
@@ -109,6 +130,23 @@ pub(crate) fn run(load: &Load, until: Until) -> Measured {
     clients.join().expect("the load failed, and has said why")
 }
 
+/// An answer whose length is nearest to the mean, among those to at most `n_sample` of the requests.
+pub(crate) fn typical_body(load: &Load, n_sample: usize) -> String {
+    let mut bodies: Vec<String> = super::block_on(async {
+        let mut connection = Connection::open(&load.address).await;
+        let mut bodies = Vec::new();
+        let step = (load.requests.len() / n_sample).max(1);
+        for request in load.requests.iter().step_by(step) {
+            assert_eq!(connection.exchange(request).await, 200);
+            bodies.push(String::from_utf8(connection.body().to_vec()).unwrap());
+        }
+        bodies
+    });
+    let mean = bodies.iter().map(String::len).sum::<usize>() / bodies.len();
+    bodies.sort_by_key(|body| body.len().abs_diff(mean));
+    bodies.swap_remove(0)
+}
+
 async fn run_clients(load: Load, until: Until) -> Measured {
     let mut connections = Vec::new();
     for _ in 0..load.n_connections {
@@ -121,14 +159,9 @@ async fn run_clients(load: Load, until: Until) -> Measured {
     }
     let mut all = Measured::default();
     while let Some(one) = clients.join_next().await {
-        let one = one.expect("a client failed, and has said why");
-        all.latencies.extend(one.latencies);
-        for (status, n) in one.failed {
-            *all.failed.entry(status).or_default() += n;
-        }
+        all.add(&one.expect("a client failed, and has said why"));
     }
     all.seconds = begun.elapsed().as_secs_f64();
-    all.latencies.sort_unstable();
     all
 }
 
@@ -140,7 +173,6 @@ async fn client(
     begun: Instant,
 ) -> Measured {
     let mut measured = Measured::default();
-    measured.latencies.reserve(100_000);
     loop {
         let n = sent.fetch_add(1, Ordering::Relaxed);
         let from = match load.pace {
@@ -148,14 +180,15 @@ async fn client(
             Pace::PerSecond(rate) => due(begun + Duration::from_secs_f64(n as f64 / rate)).await,
         };
         let is_over = match until {
-            Until::Elapsed(time) => from - begun >= time,
+            // By the clock, not by when it was due: a server that falls behind ends no later.
+            Until::Elapsed(time) => begun.elapsed() >= time,
             Until::Sent(total) => n >= total,
         };
         if is_over {
             return measured;
         }
         let status = connection.exchange(&load.requests[n % load.requests.len()]).await;
-        measured.latencies.push(from.elapsed());
+        measured.latencies.record(from.elapsed());
         if !(200..300).contains(&status) {
             *measured.failed.entry(status).or_default() += 1;
         }
@@ -197,6 +230,13 @@ impl Connection {
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> u16 {
         let exchange = self.exchange_patiently(request);
         tokio::time::timeout(PATIENCE, exchange).await.expect("an answer within a minute")
+    }
+
+    /// Sends a request and reads its answer, which must be 2xx, as JSON.
+    pub(crate) async fn exchange_json(&mut self, request: &[u8]) -> serde_json::Value {
+        let status = self.exchange(request).await;
+        assert!((200..300).contains(&status), "{status}: {}", self.body().escape_ascii());
+        serde_json::from_slice(self.body()).expect("an answer in JSON")
     }
 
     async fn exchange_patiently(&mut self, request: &[u8]) -> u16 {

@@ -5,9 +5,12 @@
 //! busy machine, a number alone does not.
 
 pub(crate) mod bare;
+mod histogram;
+pub(crate) mod large;
 pub(crate) mod load;
 pub(crate) mod peer;
 pub(crate) mod report;
+pub(crate) mod shop;
 
 #[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/support/service.rs"]
@@ -37,4 +40,13 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// A time as milliseconds.
 pub(crate) fn millis(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+/// What `/proc` says under `name` (`VmRSS` what is resident, `VmHWM` the most that was) of a process's memory;
+/// `None` once it has ended.
+pub(crate) fn memory_mib(pid: u32, name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
 }

@@ -57,6 +57,11 @@ impl Rounds {
         say(format!("{what}, round {n}: {} against {}: {shown:.2}", count(ours), count(other)));
     }
 
+    /// How many rounds there were.
+    pub(crate) fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
     /// The median rate of our side.
     pub(crate) fn ours(&self) -> f64 {
         super::median(self.pairs.iter().map(|pair| pair.0))

@@ -5,7 +5,7 @@ use super::{
     popular::Popular,
     reasons::{Reason, reasons},
     reorder::reorder,
-    shelf::{Shelf, with_scores},
+    shelf::{Shelf, best_items},
 };
 use crate::{
     decide::{
@@ -13,10 +13,7 @@ use crate::{
         rules::{apply_caps, boosted, one_per_group, place_pins},
     },
     domain::{Item, ItemId, RuleId},
-    learn::{
-        dataset::ItemIdx,
-        recommenders::{Query, top_n::top_n},
-    },
+    learn::{dataset::ItemIdx, recommenders::Query},
 };
 use std::sync::Arc;
 
@@ -203,9 +200,7 @@ pub(super) fn candidates(
     let mut wanted = most;
     while best.len() < n && wanted <= most * VARIANTS_MAX {
         let keep = |at: ItemIdx| gate.admit(&snapshot.items[at.0 as usize]).is_ok();
-        let all = with_scores(snapshot, (&shelf.taste, shelf.mix.as_ref()), |scores| {
-            top_n(scores, wanted, keep)
-        });
+        let all = best_items(snapshot, (&shelf.taste, shelf.mix.as_ref()), wanted, keep);
         let Some(all) = all else { return best };
         best = admitted(all.iter().map(named), gate, most);
         if all.len() < wanted {

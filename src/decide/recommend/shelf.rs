@@ -5,7 +5,7 @@ use crate::{
     domain::{ItemId, Timestamp},
     learn::{
         dataset::ItemIdx,
-        recommenders::{Blend, Query, top_n::top_n},
+        recommenders::{Blend, FittedModel, Query, ScoreRoom},
         sessions,
     },
     snapshot::Snapshot,
@@ -33,9 +33,7 @@ impl Shelf {
     pub fn fill(snapshot: &Snapshot, taste: Taste, mix: Option<Blend>) -> Self {
         let is_fitted = |mix: &Blend| snapshot.models.iter().any(|model| mix.has(model.kind()));
         let mix = mix.filter(is_fitted);
-        let ranked = with_scores(snapshot, (&taste, mix.as_ref()), |scores| {
-            top_n(scores, RANKED_MAX, |_| true)
-        });
+        let ranked = best_items(snapshot, (&taste, mix.as_ref()), RANKED_MAX, |_| true);
         let is_complete = ranked.as_ref().is_none_or(|r| r.len() == snapshot.items.len());
         Self { taste, ranked: ranked.map(Vec::into_boxed_slice), is_complete, mix }
     }
@@ -62,35 +60,72 @@ impl Shelf {
     }
 }
 
-thread_local! {
-    /// Room for every item's score, twice, and for the running visit: one for each thread that answers, as
-    /// long as the longest catalogue it has met.
-    static ROOM: RefCell<(Vec<f32>, Vec<f32>, sessions::Scratch)> = RefCell::default();
+/// Room to work in.
+#[derive(Default)]
+struct Room {
+    scores: ScoreRoom,
+    visiting: sessions::Scratch,
 }
 
-/// What `look` makes of every item's score for a taste, by the snapshot's blend or another; `None` if no model has anything to say.
+thread_local! {
+    /// One for each thread that answers, as large as the longest catalogue it has met.
+    static ROOM: RefCell<Room> = RefCell::default();
+}
+
+/// The `n` best items for a taste that `keep` admits, by the snapshot's blend or another; `None` if no model has
+/// anything to say. `keep` must not ask for scores.
+pub(super) fn best_items(
+    snapshot: &Snapshot,
+    (taste, mix): (&Taste, Option<&Blend>),
+    n: usize,
+    keep: impl FnMut(ItemIdx) -> bool,
+) -> Option<Vec<(ItemIdx, f32)>> {
+    asked(snapshot, taste, mix, |blend, models, query, add, room| {
+        let add = (snapshot.items.len(), add);
+        blend.best_items(models, query, add, (n, keep), room)
+    })
+}
+
+/// What `look` makes of every item's exact score for a taste; `None` if no model has anything to say. In large
+/// catalogues much slower than [`best_items`].
 pub(super) fn with_scores<T>(
     snapshot: &Snapshot,
     (taste, mix): (&Taste, Option<&Blend>),
     look: impl FnOnce(&[f32]) -> T,
 ) -> Option<T> {
-    let has_liked = taste.history.iter().any(|cell| cell.1 > 0.0);
-    if !has_liked && taste.visit.is_empty() {
+    asked(snapshot, taste, mix, |blend, models, query, add, room| {
+        let add = (snapshot.items.len(), add);
+        blend.all_scores(models, query, add, room).map(look)
+    })
+}
+
+/// Hands over whom to ask and with what: the models, unless nothing is liked, and the running visit.
+fn asked<T>(
+    snapshot: &Snapshot,
+    taste: &Taste,
+    mix: Option<&Blend>,
+    ask: impl FnOnce(
+        &Blend,
+        &[FittedModel],
+        Query<'_>,
+        &mut dyn FnMut(&mut [f32]) -> bool,
+        &mut ScoreRoom,
+    ) -> Option<T>,
+) -> Option<T> {
+    let is_liked = taste.history.iter().any(|cell| cell.1 > 0.0);
+    if !is_liked && taste.visit.is_empty() {
         return None;
     }
+    let models: &[FittedModel] = if is_liked { &snapshot.models } else { &[] };
     let query = Query { user: taste.user, history: &taste.history };
-    ROOM.with_borrow_mut(|(scores, scratch, visiting)| {
-        let n_items = snapshot.items.len();
-        scores.resize(n_items, 0.0);
-        scratch.resize(n_items, 0.0);
-        let is_liked = has_liked
-            && mix.unwrap_or(&snapshot.blend).score_items(&snapshot.models, query, scores, scratch);
-        if !is_liked {
-            scores.fill(0.0);
-        }
+    ROOM.with_borrow_mut(|Room { scores, visiting }| {
         let session = snapshot.session.as_ref();
-        let is_next = session
-            .is_some_and(|model| model.add_to(&taste.visit, taste.is_known, scores, visiting));
-        (is_liked || is_next).then(|| look(scores))
+        let mut add = |scores: &mut [f32]| {
+            let add = |model: &sessions::SessionModel| {
+                model.add_to(&taste.visit, taste.is_known, scores, visiting)
+            };
+            session.is_some_and(add)
+        };
+        ask(mix.unwrap_or(&snapshot.blend), models, query, &mut add, scores)
     })
 }

@@ -7,7 +7,7 @@
 //! 1. the baseline rate of an item, with `T` in days and `m` its category's rate;
 //! 2. the ratio of recent to expected sales, with `T` the expected sales and `m` its category's ratio:
 //!    the shrunk observed-to-expected ratio of `DuMouchel`, "Bayesian Data Mining in Large Frequency
-//!    Tables", The American Statistician 53(3), 1999, equations 4 to 8, with one gamma for a prior.
+//!    Tables", The American Statistician 53(3), 1999, with one gamma for a prior.
 //!
 //! The category's own `m` is drawn towards the shop's by the same formula. Departures: the weights `a`
 //! are parameters, not fitted; a category's mean is taken over its *other* items, so that no sale counts

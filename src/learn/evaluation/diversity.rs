@@ -185,7 +185,7 @@ impl ItemCategories {
     /// How far the mixture of categories in the first `k` is from that of the shopper's history:
     /// `KL(p ‖ (1 − α)·q + α·p) = Σ_g p_g ln(p_g / q̃_g)`, 0 if they are the same.
     ///
-    /// Source: Steck, "Calibrated recommendations", `RecSys` 2018, equations 2 to 6, with α = 0.01, weights of
+    /// Source: Steck, "Calibrated recommendations", `RecSys` 2018, with α = 0.01, weights of
     /// history as they are and of ranks alike. Items without a category and weights that are not above 0
     /// do not count; `None` if nothing is left on either side.
     pub fn calibration(&self, history: &[(u32, f32)], ranked: &[u32], k: usize) -> Option<f64> {

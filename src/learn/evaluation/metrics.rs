@@ -89,7 +89,7 @@ pub fn reciprocal_rank_at_k(ranked: &[u32], relevant: &[u32], k: usize) -> f64 {
     first.map_or(0.0, |at| 1.0 / (at as f64 + 1.0))
 }
 
-/// 1 if there is a hit (Deshpande and Karypis, TOIS 2004, section 6.2, for one relevant item).
+/// 1 if there is a hit (Deshpande and Karypis, TOIS 2004, for one relevant item).
 pub fn hit_rate_at_k(ranked: &[u32], relevant: &[u32], k: usize) -> f64 {
     if hits(ranked, relevant, k).any(|hit| hit) { 1.0 } else { 0.0 }
 }

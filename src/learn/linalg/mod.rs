@@ -3,7 +3,7 @@
 //! Here: [`Csr`], compressed rows that can be saved, rows of products of two of them ([`product`]), the few
 //! dense factorisations the models need ([`dense`]), all products of rows as a square ([`gram`]), many small least-squares
 //! problems exactly ([`normal`]) or nearly ([`conjugate`]), inverses and solutions of positive definite systems
-//! ([`spd`]), and inner loops for wide registers ([`kernels`]). Not here: anything that knows of
+//! ([`spd`]), tall matrices in a byte a number ([`quantised`]), and inner loops for wide registers ([`kernels`]). Not here: anything that knows of
 //! users, items or ratings. A result never depends on how many threads there are: what is parallel is
 //! parallel over rows, and what is summed over threads is summed in a fixed order.
 
@@ -15,6 +15,7 @@ pub mod kernels;
 pub mod krylov;
 pub mod normal;
 pub mod product;
+pub mod quantised;
 pub mod rows;
 pub mod spd;
 

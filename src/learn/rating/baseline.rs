@@ -1,8 +1,8 @@
 //! The mean of all ratings, and how far each user and each item lies off it.
 //!
 //! `b_ui = μ + b_u + b_i` with `Σ (r_ui − b_ui)² + λ_u Σ b_u² + λ_i Σ b_i²` least, by alternating least
-//! squares: Koren, "Factor in the neighbors: scalable and accurate collaborative filtering", TKDD 2010,
-//! section 2.1. The parameters of the default are those of Surprise (Hug, JOSS 2020).
+//! squares: Koren, "Factor in the neighbors: scalable and accurate collaborative filtering", TKDD 2010.
+//! The parameters of the default are those of Surprise (Hug, JOSS 2020).
 
 use super::{RatingPredictor, Ratings};
 use crate::learn::dataset::{ItemIdx, UserIdx};

@@ -1,7 +1,7 @@
 //! Co-clustering: users and items in a few groups each, and how far each pair of groups is from the means.
 //!
 //! Source: George and Merugu, "A scalable collaborative filtering framework based on co-clustering", ICDM
-//! 2005, equation 3 and algorithm 1: `r̂_ui = C̄_gh + (μ_u − C̄_g) + (μ_i − C̄_h)` for the means of the co-cluster,
+//! 2005: `r̂_ui = C̄_gh + (μ_u − C̄_g) + (μ_i − C̄_h)` for the means of the co-cluster,
 //! of the user's and of the item's cluster; every user, then every item, moves to the cluster with the
 //! least squared error, ties to the lowest.
 

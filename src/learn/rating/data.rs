@@ -1,5 +1,6 @@
 //! Explicit ratings, by user and by item.
 
+use super::lists::Lists;
 use crate::learn::dataset::{ItemIdx, UserIdx};
 
 /// One rating.
@@ -117,6 +118,20 @@ impl Ratings {
         self.by_item[range].iter().map(|&at| &self.all[at as usize])
     }
 
+    /// Every user's items and values, in the order given.
+    pub(super) fn by_user(&self) -> Lists {
+        let users = (0..self.n_users as u32).map(UserIdx);
+        let of = |user| self.of_user(user).map(|rating| (rating.item.0, rating.value));
+        Lists::new(users.map(of), self.all.len())
+    }
+
+    /// Every item's users and values, in the order given.
+    pub(super) fn by_item(&self) -> Lists {
+        let items = (0..self.n_items as u32).map(ItemIdx);
+        let of = |item| self.of_item(item).map(|rating| (rating.user.0, rating.value));
+        Lists::new(items.map(of), self.all.len())
+    }
+
     /// The least and the greatest value; predictions are cut to it. `(0, 0)` if there are no ratings.
     pub fn scale(&self) -> (f32, f32) {
         self.scale
@@ -172,6 +187,8 @@ mod tests {
         assert_eq!(of_user, [2.0, 5.0]);
         let of_item: Vec<u32> = ratings.of_item(ItemIdx(0)).map(|rating| rating.user.0).collect();
         assert_eq!(of_item, [1, 0]);
+        assert_eq!(ratings.by_user().of(0), [(1, 2.0), (0, 5.0)]);
+        assert_eq!(ratings.by_item().of(0), [(1, 0.0), (0, 5.0)]);
         assert_eq!(ratings.with_scale(-1.0, 4.0).scale(), (-1.0, 5.0));
     }
 }

@@ -1,9 +1,9 @@
-//! What the factor models of ratings share: the fitted form, the lists they are fitted on, and a
-//! step of gradient descent.
+//! What the factor models of ratings share: the fitted form, and the lists they are fitted on.
 //!
 //! The prediction is `offset + unit · (b_u + b_i + p_u·q_i)`, cut to the scale.
 
 use super::Ratings;
+use super::lists::Lists;
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::linalg::dot;
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
@@ -62,7 +62,7 @@ impl BiasedFactors {
     }
 
     /// Whether every prediction is a number.
-    pub(super) fn is_finite(&self) -> bool {
+    fn is_finite(&self) -> bool {
         let [mut biases, mut factors] = [
             [&self.user_biases, &self.item_biases].into_iter().flatten(),
             [&self.user_factors, &self.item_factors].into_iter().flatten(),
@@ -74,36 +74,10 @@ impl BiasedFactors {
     }
 }
 
-/// Ratings by user: users rising, the ratings of each in the order given. Fits visit them so.
-#[derive(Debug)]
-pub(super) struct Lists {
-    starts: Vec<usize>,
-    /// Item, and value in units above the offset.
-    cells: Vec<(u32, f32)>,
-}
-
-impl Lists {
-    /// Takes values relative to `offset`, in `unit`.
-    pub(super) fn new(ratings: &Ratings, offset: f64, unit: f64) -> Self {
-        let mut starts = vec![0];
-        let mut cells = Vec::with_capacity(ratings.all().len());
-        for user in (0..).take(ratings.n_users()).map(UserIdx) {
-            let of_user = ratings.of_user(user);
-            cells.extend(
-                of_user.map(|rating| {
-                    (rating.item.0, ((f64::from(rating.value) - offset) / unit) as f32)
-                }),
-            );
-            starts.push(cells.len());
-        }
-        Self { starts, cells }
-    }
-
-    /// One user's items and values.
-    #[inline]
-    pub(super) fn of(&self, user: usize) -> &[(u32, f32)] {
-        &self.cells[self.starts[user]..self.starts[user + 1]]
-    }
+/// Ratings by user: users rising, the ratings of each in the order given, less `offset` and in `unit`.
+/// Fits visit them so.
+pub(super) fn lists(ratings: &Ratings, offset: f64, unit: f64) -> Lists {
+    ratings.by_user().map(|value| ((f64::from(value) - offset) / unit) as f32)
 }
 
 /// The unit in which a scale is as wide as the 1 to 5 stars that the default steps and penalties
@@ -151,16 +125,16 @@ fn draw_rows(n_rows: usize, n_factors: usize, mut draw: impl FnMut() -> f32) -> 
 }
 
 /// The fitted form: rows lose their padding, and those without ratings, and the one beyond the last,
-/// become the `unmet` one of their side.
+/// become the `unmet` one of their side. `None` if a prediction could be no number.
 pub(super) fn finished(
     ratings: &Ratings,
     (offset, unit): (f64, f64),
     [users, items]: [Side; 2],
     [unmet_user, unmet_item]: [&Side; 2],
-) -> BiasedFactors {
+) -> Option<BiasedFactors> {
     let n_by_user: Vec<usize> = n_by_user(ratings).collect();
     let n_by_item: Vec<usize> = n_by_item(ratings).collect();
-    BiasedFactors {
+    let fitted = BiasedFactors {
         n_factors: unmet_user.factors.len(),
         offset: offset as f32,
         unit: unit as f32,
@@ -169,7 +143,8 @@ pub(super) fn finished(
         item_biases: met_or(&items.biases, 1, &n_by_item, &unmet_item.biases),
         user_factors: met_or(&users.factors, LANES, &n_by_user, &unmet_user.factors),
         item_factors: met_or(&items.factors, LANES, &n_by_item, &unmet_item.factors),
-    }
+    };
+    fitted.is_finite().then_some(fitted)
 }
 
 /// Rows padded to a multiple of `lanes`, without that, `unmet` for those without ratings, and last.
@@ -206,47 +181,4 @@ impl Side {
     pub(super) fn new(n_rows: usize, factors: Vec<f32>) -> Self {
         Self { biases: vec![0.0; n_rows], factors }
     }
-}
-
-/// Steps of gradient descent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Steps {
-    /// Of biases and of an item's factors.
-    pub rate: f32,
-    /// Of the user's vector.
-    pub user_rate: f32,
-    /// What is left of a bias or a factor after a step: `1 - rate · regularization`.
-    pub kept: f32,
-}
-
-/// Visits a user's ratings, in order: for the error `e = r - b_u - b_i - x·q_i`,
-/// `b ← kept·b + rate·e` of both sides, `x ← kept·x + user_rate·e·q_i` and
-/// `q_i ← kept·q_i + rate·e·x`, the last two from the values before.
-#[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
-#[inline(always)]
-pub(super) fn descend(
-    ratings: &[(u32, f32)],
-    bias: &mut f32,
-    vector: &mut [f32],
-    items: &mut Side,
-    steps: Steps,
-) {
-    let width = vector.len();
-    let Steps { rate, user_rate, kept } = steps;
-    let mut user_bias = *bias;
-    for &(item, value) in ratings {
-        let item = item as usize;
-        let factors = &mut items.factors[item * width..][..width];
-        let item_bias = &mut items.biases[item];
-        let error = value - user_bias - *item_bias - dot(vector, factors);
-        user_bias = kept * user_bias + rate * error;
-        *item_bias = kept * *item_bias + rate * error;
-        let (user_step, item_step) = (user_rate * error, rate * error);
-        for (x, q) in vector.iter_mut().zip(factors) {
-            let before = *x;
-            *x = kept * before + user_step * *q;
-            *q = kept * *q + item_step * before;
-        }
-    }
-    *bias = user_bias;
 }

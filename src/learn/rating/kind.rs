@@ -1,8 +1,8 @@
 //! The rating models by name: one list, from which everything that must know all of them follows.
 
 use super::{
-    BaselineParams, BayesianParams, CoClusteringParams, FunkSvdParams, RatingNmfParams,
-    RatingPredictor, Ratings, SlopeOneParams, SvdPpParams,
+    BaselineParams, BayesianParams, CoClusteringParams, DescentParams, RatingNmfParams,
+    RatingPredictor, Ratings, SlopeOneParams,
 };
 use crate::learn::{
     dataset::{ItemIdx, UserIdx},
@@ -91,8 +91,8 @@ models! {
     SlopeOne as slope_one: slope_one::{SlopeOneParams, SlopeOne},
     CoClustering as co_clustering: co_clustering::{CoClusteringParams, CoClustering},
     Nmf as nmf: nmf::{RatingNmfParams, RatingNmf},
-    Svd as svd: svd::{FunkSvdParams, FunkSvd},
-    Svdpp as svdpp: svdpp::{SvdPpParams, SvdPp},
+    Svd as svd: svd::{DescentParams, FunkSvd},
+    Svdpp as svdpp: svdpp::{DescentParams, SvdPp},
     Bayesian as bayesian: bayesian::{BayesianParams, BayesianFactorization},
 }
 
@@ -109,8 +109,8 @@ impl Default for RatingModelParams {
             slope_one: SlopeOneParams::default(),
             co_clustering: CoClusteringParams::default(),
             nmf: RatingNmfParams::default(),
-            svd: FunkSvdParams::default(),
-            svdpp: SvdPpParams::default(),
+            svd: DescentParams::SVD,
+            svdpp: DescentParams::SVDPP,
             bayesian: BayesianParams::default(),
         }
     }

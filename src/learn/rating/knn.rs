@@ -3,7 +3,7 @@
 //! Sources: Resnick, Iacovou, Suchak, Bergstrom, Riedl, "`GroupLens`: an open architecture for collaborative
 //! filtering of netnews", CSCW 1994 (deviations from means); Herlocker, Konstan, Borchers, Riedl, "An
 //! algorithmic framework for performing collaborative filtering", SIGIR 1999 (z-scores, the `k` nearest);
-//! Koren, "Factor in the neighbors", TKDD 2010, sections 2.2 and 3.1 (deviations from baselines, Pearson
+//! Koren, "Factor in the neighbors", TKDD 2010 (deviations from baselines, Pearson
 //! correlation of what baselines leave, shrunk). Details are those of the library Surprise (Hug, JOSS
 //! 2020): of those who have rated, the `k` most similar count, and of these only similarities above 0.
 //!
@@ -11,7 +11,8 @@
 //! table of `4·n_rows²` bytes, refused beyond `matrix_bytes_max`. Fitting costs `Σ |column|²` additions, in
 //! parallel; a prediction costs the ratings of its column.
 
-use super::pairs::{TwoWay, check_table, tabulate};
+use super::lists::Lists;
+use super::pairs::{TwoWay, check_table, rows_and_columns, tabulate};
 use super::{RatingPredictor, Ratings, baseline};
 use super::{baseline::Baseline, baseline::BaselineParams};
 use crate::learn::dataset::{ItemIdx, UserIdx};
@@ -112,9 +113,8 @@ pub struct Knn {
     n_rows: usize,
     /// `(n_rows, n_rows)`.
     similarities: Vec<f32>,
-    column_starts: Vec<usize>,
     /// The rows that rated each column, rising, with the ratings.
-    cells: Vec<(u32, f32)>,
+    columns: Lists,
     /// Mean and standard deviation of each row; none without ratings.
     spreads: Vec<Option<(f32, f32)>>,
     baseline: Baseline,
@@ -177,32 +177,17 @@ pub fn fit(ratings: &Ratings, params: &KnnParams, stop: Stop<'_>) -> Result<Knn,
     if ratings.all().is_empty() {
         return Err(FitError::NoData { model: "knn" });
     }
-    let sides = (ratings.n_users(), ratings.n_items());
-    let (n_rows, n_columns) = if params.user_based { sides } else { (sides.1, sides.0) };
+    let n_rows = if params.user_based { ratings.n_users() } else { ratings.n_items() };
     check_table(n_rows, size_of::<f32>(), params.matrix_bytes_max)?;
     let baseline = baseline::fit(ratings, &params.baseline, stop)?;
     let similarities = similarities(ratings, params, &baseline, stop)?;
     if !similarities.iter().all(|similarity| similarity.is_finite()) {
         return Err(FitError::NotFinite { model: "knn" });
     }
-    let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); n_columns];
-    let mut rows: Vec<Vec<f32>> = vec![Vec::new(); n_rows];
-    for rating in ratings.all() {
-        let (user, item) = (rating.user.0, rating.item.0);
-        let (row, column) = if params.user_based { (user, item) } else { (item, user) };
-        columns[column as usize].push((row, rating.value));
-        rows[row as usize].push(rating.value);
-    }
+    let (rows, columns) = rows_and_columns(ratings, params.user_based);
     let overall = spread_of(ratings.all().iter().map(|rating| rating.value));
-    let mut column_starts = vec![0];
-    let mut cells = Vec::with_capacity(ratings.all().len());
-    for mut column in columns {
-        column.sort_unstable_by_key(|cell| cell.0);
-        cells.extend(column);
-        column_starts.push(cells.len());
-    }
-    let spread = |row: &Vec<f32>| {
-        let (mean, deviation) = spread_of(row.iter().copied());
+    let spread = |row: &[(u32, f32)]| {
+        let (mean, deviation) = spread_of(row.iter().map(|cell| cell.1));
         let deviation = if deviation > 0.0 { deviation } else { overall.1 };
         (!row.is_empty()).then_some((mean, deviation))
     };
@@ -210,9 +195,8 @@ pub fn fit(ratings: &Ratings, params: &KnnParams, stop: Stop<'_>) -> Result<Knn,
         params: *params,
         n_rows,
         similarities,
-        column_starts,
-        cells,
-        spreads: rows.iter().map(spread).collect(),
+        columns: columns.sorted(),
+        spreads: rows.rows().map(spread).collect(),
         baseline,
         scale: ratings.scale(),
     })
@@ -284,9 +268,8 @@ impl Knn {
     /// The nearest rows that rated the column: similarity above 0, row, rating.
     fn neighbours(&self, row: usize, column: usize) -> Vec<(f32, u32, f32)> {
         let similarities = &self.similarities[row * self.n_rows..(row + 1) * self.n_rows];
-        let cells = &self.cells[self.column_starts[column]..self.column_starts[column + 1]];
-        let mut near: Vec<(f32, u32, f32)> = cells
-            .iter()
+        let rated = self.columns.of(column).iter();
+        let mut near: Vec<(f32, u32, f32)> = rated
             .map(|&(other, rating)| (similarities[other as usize], other, rating))
             .filter(|neighbour| neighbour.0 > 0.0 && neighbour.1 as usize != row)
             .collect();
@@ -304,8 +287,7 @@ impl Knn {
         let is_user_based = self.params.user_based;
         let (row, column) = if is_user_based { (user_at, item_at) } else { (item_at, user_at) };
         let own = self.spreads.get(row).copied().flatten();
-        let is_rated = column + 1 < self.column_starts.len()
-            && self.column_starts[column] < self.column_starts[column + 1];
+        let is_rated = self.columns.get(column).is_some_and(|rated| !rated.is_empty());
         let Some((mean, deviation)) = own.filter(|_| is_rated) else {
             return if self.params.centering == Centering::Baseline {
                 self.baseline.estimate(user, item)
@@ -357,7 +339,7 @@ impl RatingPredictor for Knn {
 
     fn n_bytes(&self) -> usize {
         4 * self.similarities.len()
-            + 8 * (self.cells.len() + self.column_starts.len())
+            + self.columns.n_bytes()
             + 12 * self.spreads.len()
             + self.baseline.n_bytes()
     }

@@ -9,11 +9,13 @@ pub mod baseline;
 pub mod bayesian;
 pub mod co_clustering;
 pub mod data;
+pub mod descent;
 #[cfg(test)]
 mod factor_cases;
 mod factors;
 pub mod kind;
 pub mod knn;
+mod lists;
 pub mod nmf;
 mod pairs;
 pub mod slope_one;
@@ -24,12 +26,13 @@ pub use baseline::{Baseline, BaselineParams};
 pub use bayesian::{BayesianFactorization, BayesianParams};
 pub use co_clustering::{CoClustering, CoClusteringParams};
 pub use data::Ratings;
+pub use descent::DescentParams;
 pub use kind::{FittedRatingModel, RatingModelKind, RatingModelParams};
 pub use knn::{Knn, KnnParams};
 pub use nmf::{RatingNmf, RatingNmfParams};
 pub use slope_one::{SlopeOne, SlopeOneParams};
-pub use svd::{FunkSvd, FunkSvdParams};
-pub use svdpp::{SvdPp, SvdPpParams};
+pub use svd::FunkSvd;
+pub use svdpp::SvdPp;
 
 use super::dataset::{ItemIdx, UserIdx};
 

@@ -20,7 +20,8 @@
 //! - A user or item without ratings takes the mean bias and factors of its side, weighted by ratings;
 //!   what the mean user then misses of the mean rating of the mean item is shared by these two biases.
 
-use super::factors::{self, BiasedFactors, Lists, Side};
+use super::factors::{self, BiasedFactors, Side};
+use super::lists::Lists;
 use super::{RatingPredictor, Ratings};
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::linalg::dot;
@@ -115,7 +116,7 @@ pub fn fit(
     let (n_users, n_items, n_factors) = (ratings.n_users(), ratings.n_items(), params.n_factors);
     let (low, unit) = zero_and_unit(ratings);
     let mean = (ratings.mean() - low) / unit;
-    let lists = Lists::new(ratings, low, unit);
+    let lists = factors::lists(ratings, low, unit);
     let mut rng = factors::random(params.seed);
     let mut draw = |n_rows| factors::draw_uniform(n_rows, n_factors, &mut rng);
     let mut users = Side::new(n_users, draw(n_users));
@@ -144,12 +145,9 @@ pub fn fit(
     unmet_item.biases[0] += missing / 2.0;
     let offset = low + unit * f64::from(base);
     let unmet = [&unmet_user, &unmet_item];
-    let fitted = factors::finished(ratings, (offset, unit), [users, items], unmet);
-    if fitted.is_finite() {
-        Ok(RatingNmf { factors: fitted })
-    } else {
-        Err(FitError::NotFinite { model: "rating nmf" })
-    }
+    let factors = factors::finished(ratings, (offset, unit), [users, items], unmet)
+        .ok_or(FitError::NotFinite { model: "rating nmf" })?;
+    Ok(RatingNmf { factors })
 }
 
 /// Where ratings are counted from, and the unit in which the scale ends at 5.

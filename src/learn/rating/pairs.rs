@@ -6,6 +6,7 @@
 //! does not depend on threads.
 
 use super::Ratings;
+use super::lists::Lists;
 use crate::learn::recommenders::{FitError, Stop, check};
 use rayon::prelude::*;
 
@@ -38,36 +39,21 @@ impl TwoWay {
         user_based: bool,
         value: impl Fn(usize, usize, f32) -> f32,
     ) -> Self {
-        let sides = (ratings.n_users(), ratings.n_items());
-        let (n_rows, n_columns) = if user_based { sides } else { (sides.1, sides.0) };
-        let triples = || {
-            ratings.all().iter().map(|rating| {
-                let (u, i) = (rating.user.0, rating.item.0);
-                if user_based { (u, i, rating.value) } else { (i, u, rating.value) }
-            })
-        };
-        let row_starts = starts(n_rows, triples().map(|t| t.0));
-        let column_starts = starts(n_columns, triples().map(|t| t.1));
-        let mut next = row_starts.clone();
-        let mut by_row = vec![(0, 0.0); ratings.all().len()];
-        for (row, column, rating) in triples() {
-            by_row[next[row as usize]] = (column, rating);
-            next[row as usize] += 1;
-        }
-        for row in row_starts.windows(2) {
-            by_row[row[0]..row[1]].sort_unstable_by_key(|cell| cell.0);
-        }
+        let (rows, columns) = rows_and_columns(ratings, user_based);
+        let column_starts = columns.into_starts();
         let mut next = column_starts.clone();
-        let mut by_column = vec![(0, 0.0); by_row.len()];
-        let mut cells = Vec::with_capacity(by_row.len());
-        for (row, range) in row_starts.windows(2).enumerate() {
-            for &(column, rating) in &by_row[range[0]..range[1]] {
+        let mut by_column = vec![(0, 0.0); ratings.all().len()];
+        let mut row_starts = vec![0];
+        let mut cells = Vec::with_capacity(by_column.len());
+        for (row, of_row) in rows.sorted().rows().enumerate() {
+            for &(column, rating) in of_row {
                 let place = &mut next[column as usize];
                 let value = value(row, column as usize, rating);
                 by_column[*place] = (row as u32, value);
                 cells.push(Cell { column, place: *place as u32, value });
                 *place += 1;
             }
+            row_starts.push(cells.len());
         }
         Self { row_starts, cells, column_starts, by_column }
     }
@@ -77,16 +63,10 @@ impl TwoWay {
     }
 }
 
-/// Where each key's entries begin in a list sorted by key.
-fn starts(n_keys: usize, keys: impl Iterator<Item = u32>) -> Vec<usize> {
-    let mut starts = vec![0; n_keys + 1];
-    for key in keys {
-        starts[key as usize + 1] += 1;
-    }
-    for at in 1..starts.len() {
-        starts[at] += starts[at - 1];
-    }
-    starts
+/// The lists of users and of items, or, if not `user_based`, of items and of users.
+pub(super) fn rows_and_columns(ratings: &Ratings, user_based: bool) -> (Lists, Lists) {
+    let (users, items) = (ratings.by_user(), ratings.by_item());
+    if user_based { (users, items) } else { (items, users) }
 }
 
 /// Refuses `n_rows²` entries of `entry_bytes` that are more than `matrix_bytes_max`.

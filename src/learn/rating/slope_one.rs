@@ -1,9 +1,10 @@
 //! Slope One: a user's mean, plus how much better or worse an item does than what the user rated.
 //!
 //! Lemire and Maclachlan, "Slope One predictors for online rating-based collaborative filtering", SDM
-//! 2005: `P(u)_i = r̄_u + mean over j of dev_ij` (section 3.1) or the weighted scheme (section 3.2). Where no
+//! 2005: `P(u)_i = r̄_u + mean over j of dev_ij`, or the weighted scheme. Where no
 //! item of the user's was ever rated along with the one asked for, the [`Baseline`] answers.
 
+use super::lists::Lists;
 use super::pairs::{TwoWay, check_table, tabulate};
 use super::{Baseline, BaselineParams, RatingPredictor, Ratings, baseline};
 use crate::learn::dataset::{ItemIdx, UserIdx};
@@ -48,9 +49,8 @@ pub struct SlopeOne {
     /// `(n_items, n_items)`.
     deviations: Vec<Deviation>,
     n_items: usize,
-    user_starts: Vec<usize>,
     /// What each user rated, and how much.
-    rated: Vec<(u32, f32)>,
+    rated: Lists,
     /// For pairs without a deviation to go by.
     fallback: Baseline,
 }
@@ -81,22 +81,17 @@ pub fn fit(
     if !deviations.iter().all(|entry| entry.mean.is_finite()) {
         return Err(FitError::NotFinite { model: "slope_one" });
     }
-    let mut user_starts = vec![0];
-    let mut rated = Vec::with_capacity(ratings.all().len());
-    for user in 0..ratings.n_users() {
-        rated.extend(ratings.of_user(UserIdx(user as u32)).map(|r| (r.item.0, r.value)));
-        user_starts.push(rated.len());
-    }
+    let rated = ratings.by_user();
     let fallback = baseline::fit(ratings, &BaselineParams::default(), stop)?;
     let (weighted, scale) = (params.weighted, ratings.scale());
-    Ok(SlopeOne { weighted, scale, deviations, n_items, user_starts, rated, fallback })
+    Ok(SlopeOne { weighted, scale, deviations, n_items, rated, fallback })
 }
 
 impl SlopeOne {
     /// The prediction before it is cut to the scale; `None` if nobody rated the item along with one of the user's.
     fn estimate(&self, user: UserIdx, item: ItemIdx) -> Option<f64> {
         let (u, i) = (user.0 as usize, item.0 as usize);
-        let rated = &self.rated[*self.user_starts.get(u)?..*self.user_starts.get(u + 1)?];
+        let rated = self.rated.get(u)?;
         let row = self.deviations.get(i * self.n_items..(i + 1) * self.n_items)?;
         if rated.is_empty() {
             return None;
@@ -133,10 +128,7 @@ impl RatingPredictor for SlopeOne {
     }
 
     fn n_bytes(&self) -> usize {
-        size_of_val(&self.deviations[..])
-            + size_of_val(&self.user_starts[..])
-            + size_of_val(&self.rated[..])
-            + self.fallback.n_bytes()
+        size_of_val(&self.deviations[..]) + self.rated.n_bytes() + self.fallback.n_bytes()
     }
 }
 

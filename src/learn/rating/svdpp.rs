@@ -12,63 +12,23 @@
 //! was added is `d = (x_n - kⁿ·x_0) / 2`, and `p_u ← kⁿ·p_u + d`, `y_j ← kⁿ·y_j + |N(u)|^-½·d` once.
 //! This needs one rate and one penalty for all, as the paper's `γ₂` and `λ₇` are for `p`, `q` and `y`.
 //!
-//! A user's ratings are visited in the order given, on one thread. Departures: the biases take the same
-//! rate and penalty as the factors; steps are taken in units of a quarter of the scale's width, so that
-//! the rates that suit 1 to 5 stars suit every other scale.
+//! Departure: the biases take the same rate and penalty as the factors. In what order steps are taken,
+//! and in which units, `descent` says.
 
-use super::factors::{self, BiasedFactors, Lists, Side, Steps};
+use super::descent::{Descent, Steps, descend};
+use super::factors::{self, BiasedFactors, Side};
+use super::lists::Lists;
 use super::{RatingPredictor, Ratings};
 use crate::learn::dataset::{ItemIdx, UserIdx};
 use crate::learn::linalg::kernels::add_scaled;
-use crate::learn::recommenders::{FitError, Stop, check};
+use crate::learn::recommenders::{FitError, Stop};
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
-/// How the factors are found. The defaults are those of Hug, "Surprise: a Python library for
-/// recommender systems", Journal of Open Source Software 2020.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SvdPpParams {
-    /// Factors of a user or an item, 1 to 1,024.
-    pub n_factors: usize,
-    /// Passes over the ratings, 1 to 10,000.
-    pub n_epochs: usize,
-    /// Size of a step, above 0 up to 0.1.
-    pub learning_rate: f32,
-    /// Pull of biases and factors to 0, 0 to 10.
-    pub regularization: f32,
-    /// Standard deviation of the factors at the start, above 0 up to 1.
-    pub initial_deviation: f32,
-    /// Start of the random numbers.
-    pub seed: u64,
-}
+pub use super::descent::DescentParams;
 
-impl Default for SvdPpParams {
-    fn default() -> Self {
-        Self {
-            n_factors: 20,
-            n_epochs: 20,
-            learning_rate: 0.007,
-            regularization: 0.02,
-            initial_deviation: 0.1,
-            seed: 7,
-        }
-    }
-}
-
-impl SvdPpParams {
-    /// Refuses parameters out of range.
-    pub fn check(&self) -> Result<(), FitError> {
-        let (n, epochs, rate) = (self.n_factors, self.n_epochs, self.learning_rate);
-        let (penalty, deviation) = (self.regularization, self.initial_deviation);
-        check((1..=1_024).contains(&n), "n_factors", "between 1 and 1024", n)?;
-        check((1..=10_000).contains(&epochs), "n_epochs", "between 1 and 10000", epochs)?;
-        check(rate > 0.0 && rate <= 0.1, "learning_rate", "above 0 up to 0.1", rate)?;
-        check((0.0..=10.0).contains(&penalty), "regularization", "between 0 and 10", penalty)?;
-        let fits = deviation > 0.0 && deviation <= 1.0;
-        check(fits, "initial_deviation", "above 0 up to 1", deviation)
-    }
-}
+/// The name in errors.
+const MODEL: &str = "rating svd++";
 
 /// Biases of users and items, the items' factors, and of every user `x_u`, what it is and what it
 /// rated in one vector.
@@ -79,41 +39,24 @@ pub struct SvdPp {
 
 /// Learns biases and factors, on one thread. Holds, beside the model, 8 bytes for each rating and
 /// as many factors again for what users rated.
-pub fn fit(ratings: &Ratings, params: &SvdPpParams, stop: Stop<'_>) -> Result<SvdPp, FitError> {
-    params.check()?;
-    if ratings.all().is_empty() {
-        return Err(FitError::NoData { model: "rating svd++" });
-    }
-    let (n_users, n_items, n_factors) = (ratings.n_users(), ratings.n_items(), params.n_factors);
-    let unit = factors::unit(ratings);
-    let lists = Lists::new(ratings, ratings.mean(), unit);
-    let deviation = params.initial_deviation;
-    let mut rng = factors::random(params.seed);
-    let mut draw = |n_rows| factors::draw_normal(n_rows, n_factors, deviation, &mut rng);
-    let mut users = Side::new(n_users, draw(n_users));
-    let mut items = Side::new(n_items, draw(n_items));
-    let mut implicit = draw(n_items);
+pub fn fit(ratings: &Ratings, params: &DescentParams, stop: Stop<'_>) -> Result<SvdPp, FitError> {
+    let mut descent = Descent::start(ratings, params, MODEL)?;
     let rate = params.learning_rate;
     let kept = 1.0 - rate * params.regularization;
     let steps = Steps { rate, user_rate: 2.0 * rate, kept };
+    let mut implicit = descent.draw(ratings.n_items());
+    let Descent { lists, users, items, .. } = &mut descent;
     for _ in 0..params.n_epochs {
         if stop() {
             return Err(FitError::Stopped);
         }
-        run_epoch(&lists, &mut users, &mut items, &mut implicit, steps);
+        run_epoch(lists, users, items, &mut implicit, steps);
     }
-    let width = factors::padded(n_factors);
+    let width = factors::padded(params.n_factors);
     for (user, vector) in users.factors.chunks_exact_mut(width).enumerate() {
         add_implicit(lists.of(user), &implicit, vector);
     }
-    let unmet = Side::new(1, vec![0.0; n_factors]);
-    let fitted =
-        factors::finished(ratings, (ratings.mean(), unit), [users, items], [&unmet, &unmet]);
-    if fitted.is_finite() {
-        Ok(SvdPp { factors: fitted })
-    } else {
-        Err(FitError::NotFinite { model: "rating svd++" })
-    }
+    Ok(SvdPp { factors: descent.finish(ratings, MODEL)? })
 }
 
 /// One step for every rating.
@@ -136,7 +79,7 @@ fn run_epoch(
         start.copy_from_slice(own);
         add_implicit(of_user, implicit, &mut start);
         vector.copy_from_slice(&start);
-        factors::descend(of_user, bias, &mut vector, items, steps);
+        descend(of_user, bias, &mut vector, items, steps);
         let kept = (f64::from(steps.kept)).powf(of_user.len() as f64) as f32;
         for (moved, start) in vector.iter_mut().zip(&start) {
             *moved = (*moved - kept * start) / 2.0;
@@ -189,8 +132,8 @@ mod tests {
     use super::*;
     use crate::learn::recommenders::NEVER_STOP;
 
-    fn quick() -> SvdPpParams {
-        SvdPpParams { n_factors: 8, n_epochs: 60, learning_rate: 0.02, ..Default::default() }
+    fn quick() -> DescentParams {
+        DescentParams { n_factors: 8, n_epochs: 60, learning_rate: 0.02, ..DescentParams::SVDPP }
     }
 
     #[test]
@@ -204,7 +147,7 @@ mod tests {
             .collect();
         let given = cases::ratings(61, 40, &rows).with_scale(1.0, 5.0);
         let expected = cases::descend_stepwise(&given, true, (5, 3, 0.01, 0.05, 3));
-        let params = SvdPpParams {
+        let params = DescentParams {
             n_factors: 5,
             n_epochs: 3,
             learning_rate: 0.01,
@@ -223,7 +166,7 @@ mod tests {
     fn planted_factors_are_recovered() {
         let (given, held_out) = cases::planted();
         let error_after = |n_epochs| {
-            let model = fit(&given, &SvdPpParams { n_epochs, ..quick() }, NEVER_STOP).unwrap();
+            let model = fit(&given, &DescentParams { n_epochs, ..quick() }, NEVER_STOP).unwrap();
             (cases::training_error(&model, &given), cases::error(&model, &held_out))
         };
         let [first, second, last] = [1, 10, 60].map(error_after);
@@ -268,22 +211,9 @@ mod tests {
     #[test]
     fn the_seed_decides_and_a_stop_is_heard() {
         let (given, _) = cases::planted();
-        let fit_from = |seed| fit(&given, &SvdPpParams { seed, ..quick() }, NEVER_STOP).unwrap();
+        let fit_from = |seed| fit(&given, &DescentParams { seed, ..quick() }, NEVER_STOP).unwrap();
         assert_eq!(fit_from(1), fit_from(1));
         assert_ne!(fit_from(1), fit_from(2));
         assert_eq!(fit(&given, &quick(), &|| true), Err(FitError::Stopped));
-    }
-
-    #[test]
-    fn parameters_out_of_range_are_refused_by_name() {
-        let base = SvdPpParams::default();
-        assert_eq!(base.check(), Ok(()));
-        let refused = |params: SvdPpParams, name| cases::assert_refused(params.check(), name);
-        refused(SvdPpParams { n_factors: 1_025, ..base }, "n_factors");
-        refused(SvdPpParams { n_epochs: 0, ..base }, "n_epochs");
-        refused(SvdPpParams { learning_rate: 0.0, ..base }, "learning_rate");
-        refused(SvdPpParams { regularization: f32::INFINITY, ..base }, "regularization");
-        refused(SvdPpParams { initial_deviation: 2.0, ..base }, "initial_deviation");
-        assert!(serde_json::from_str::<SvdPpParams>(r#"{"epochs": 3}"#).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Sources: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, with the
 //! objective of Rendle, Krichene, Zhang, Koren, "Revisiting the performance of iALS on item recommendation
-//! benchmarks", `RecSys` 2022, equations 2 to 4:
+//! benchmarks", `RecSys` 2022:
 //!
 //! `Σ_{(u,i) ∈ S} c_ui·(x_u·y_i − 1)² + α₀·Σ_u Σ_i (x_u·y_i)² + Σ_u λ_u·|x_u|² + Σ_i λ_i·|y_i|²` with
 //! `λ_u = λ·(Σ_{i ∈ S_u} c_ui + α₀·n_items)^ν` and `λ_i` alike.
@@ -18,27 +18,26 @@
 //! A shopper is folded in exactly, as if they were one more user: `x = A⁻¹·Σ_j c_j·y_j` with
 //! `A = α₀·YᵀY + Σ_j c_j·y_j·y_jᵀ + λ_u`; so the score of `i` is a sum over the history, of `c_j·y_jᵀA⁻¹y_i`.
 
+mod side;
+
 use super::confidence::{check_exponent, confidences, liked};
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
-use crate::learn::linalg::conjugate::ConjugateGradients;
-use crate::learn::linalg::normal::{NormalEquations, Rows, add_products};
+use crate::learn::linalg::normal::{NormalEquations, Rows};
 use crate::learn::linalg::{dot, rows};
 use ndarray::ArrayView2;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-
-/// Tasks that one side is cut into, of about the same cost, so that a few threads end together.
-const N_TASKS: usize = 128;
+use side::solve_side;
 
 /// How the factors of one user or item are improved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
     /// One sweep of Newton steps over blocks of `block_size` factors (Rendle, Krichene, Zhang, Koren, "iALS++:
-    /// Speeding up matrix factorization with subspace optimization", 2021, algorithm 2): exact if there
+    /// Speeding up matrix factorization with subspace optimization", arXiv 2021): exact if there
     /// is one block.
     Blocks,
     /// `n_steps` steps of conjugate gradients (Takács, Pilászy, Tikk, `RecSys` 2011).
@@ -128,8 +127,8 @@ impl AlsParams {
 pub struct Als {
     n_items: usize,
     params: AlsParams,
-    /// `y (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `y (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// `α₀·yᵀy (n_factors, n_factors)`.
     gram: Vec<f32>,
     /// Items with interactions.
@@ -237,7 +236,7 @@ impl<'a> Training<'a> {
         finite.then(|| Als {
             n_items: self.matrix.n_items(),
             params: *self.params,
-            item_factors: self.item_factors,
+            item_factors: ItemFactors::new(self.item_factors, self.params.n_factors),
             gram,
             n_touched: self.n_items_touched,
         })
@@ -257,139 +256,6 @@ fn scaled_gram(factors: &[f32], params: &AlsParams) -> Vec<f32> {
         *entry *= params.unobserved_weight;
     }
     gram
-}
-
-/// Solves every row of `own` for fixed `others`, of which so many have interactions.
-fn solve_side<'m>(
-    row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]) + Sync,
-    own: &mut [f32],
-    (others, n_others): (&[f32], usize),
-    params: &AlsParams,
-    stop: Stop<'_>,
-) -> Result<(), FitError> {
-    let gram = scaled_gram(others, params);
-    let tasks = tasks_of_like_cost(&row_of, own, params);
-    tasks.into_par_iter().with_max_len(1).try_for_each_init(
-        || RowSolver::new(params),
-        |solver, (first, own)| {
-            if stop() {
-                return Err(FitError::Stopped);
-            }
-            for (row, x) in (first..).zip(own.chunks_exact_mut(params.n_factors)) {
-                let (indices, confidences) = row_of(row);
-                let penalty = params.penalty(confidences, n_others);
-                solver.solve(&gram, others, (indices, confidences), penalty, x);
-            }
-            Ok(())
-        },
-    )
-}
-
-/// Cuts the rows of `own` into runs that cost about the same: `(first row, rows)`.
-fn tasks_of_like_cost<'m, 'o>(
-    row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]),
-    own: &'o mut [f32],
-    params: &AlsParams,
-) -> Vec<(u32, &'o mut [f32])> {
-    let n_factors = params.n_factors;
-    let n_rows = own.len() / n_factors;
-    // In products of two numbers over the number of factors: a cell meets its block, and a third of a cube
-    // goes into each factorisation; or a cell is met twice in each step, as is the base.
-    let (per_cell, per_row) = match params.solver {
-        Solver::Blocks => {
-            let block = params.block_size.min(n_factors);
-            (block, block * block / 3 + 1)
-        }
-        Solver::ConjugateGradients => (2 * params.n_steps + 2, (params.n_steps + 1) * n_factors),
-    };
-    let cost_of = |row: usize| row_of(row as u32).0.len() * per_cell + per_row;
-    let limit = (0..n_rows).map(cost_of).sum::<usize>() / N_TASKS;
-    let mut tasks = Vec::new();
-    let (mut rest, mut first, mut cost) = (own, 0, 0);
-    for row in 0..n_rows {
-        cost += cost_of(row);
-        if cost > limit || row + 1 == n_rows {
-            let (task, after) = rest.split_at_mut((row + 1 - first) * n_factors);
-            tasks.push((first as u32, task));
-            (rest, first, cost) = (after, row + 1, 0);
-        }
-    }
-    tasks
-}
-
-/// Buffers for solving one row after the other.
-struct RowSolver {
-    n_factors: usize,
-    block_size: usize,
-    problem: NormalEquations,
-    steps: Option<(ConjugateGradients, usize)>,
-    residuals: Vec<f32>,
-    products: Vec<f32>,
-}
-
-impl RowSolver {
-    fn new(params: &AlsParams) -> Self {
-        // Blocks of about the same size instead of a small last one.
-        let n_blocks = params.n_factors.div_ceil(params.block_size);
-        let block_size = params.n_factors.div_ceil(n_blocks);
-        Self {
-            n_factors: params.n_factors,
-            block_size,
-            problem: NormalEquations::new(block_size),
-            steps: (params.solver == Solver::ConjugateGradients)
-                .then(|| (ConjugateGradients::new(params.n_factors), params.n_steps)),
-            residuals: Vec::new(),
-            products: Vec::new(),
-        }
-    }
-
-    /// Improves the factors `x` of a row with these cells.
-    fn solve(
-        &mut self,
-        gram: &[f32],
-        others: &[f32],
-        (indices, confidences): (&[u32], &[f32]),
-        penalty: f32,
-        x: &mut [f32],
-    ) {
-        let d = self.n_factors;
-        if indices.is_empty() {
-            x.fill(0.0);
-            return;
-        }
-        let all = Rows { factors: others, width: d, start: 0, indices };
-        if let Some((steps, n_steps)) = &mut self.steps {
-            steps.improve((gram, penalty), (all, confidences), x, *n_steps);
-            return;
-        }
-        if self.block_size == d {
-            self.problem.start(gram, d, 0..d, penalty);
-            self.problem.add(all, confidences, None);
-            x.copy_from_slice(self.problem.solve());
-            return;
-        }
-        // Residuals are kept with the sign of what is still missing: 1 − x·y.
-        self.products.clear();
-        self.products.resize(indices.len(), 0.0);
-        add_products(all, x, &mut self.products);
-        self.residuals.clear();
-        self.residuals.extend(self.products.iter().map(|product| 1.0 - product));
-        for start in (0..d).step_by(self.block_size) {
-            let block = start..d.min(start + self.block_size);
-            self.problem.start(gram, d, block.clone(), penalty);
-            let right = self.problem.right_mut();
-            rows::times_vector(&gram[start * d..block.end * d], x, right);
-            right.iter_mut().zip(&x[block.clone()]).for_each(|(r, x)| *r = -*r - penalty * x);
-            let part = Rows { start, ..all };
-            self.problem.add(part, confidences, Some(&self.residuals));
-            let step = self.problem.solve();
-            x[block].iter_mut().zip(step).for_each(|(x, step)| *x += step);
-            self.products.fill(0.0);
-            add_products(part, step, &mut self.products);
-            let products = self.residuals.iter_mut().zip(&self.products);
-            products.for_each(|(residual, product)| *residual -= product);
-        }
-    }
 }
 
 /// The objective of the module for `matrix` of confidences, in `f64`.
@@ -478,14 +344,14 @@ impl Recommender for Als {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.n_items);
-        let Some(x) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
     }
 
-    /// Never: a score says how sure a liking is, not how much is liked.
-    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
-        None
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let x = self.fold_in(query.history)?;
+        Some(FactorScores { factors: &self.item_factors, x, biases: None })
     }
 
     fn contributions(&self, query: Query<'_>, item: ItemIdx) -> Vec<f32> {
@@ -507,7 +373,7 @@ impl Recommender for Als {
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.gram.len())
+        self.item_factors.n_bytes() + 4 * self.gram.len()
     }
 }
 

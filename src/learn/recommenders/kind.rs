@@ -1,6 +1,6 @@
 //! The models by name: one list, from which everything that must know all of them follows.
 
-use super::{FitError, Query, Recommender, Stop};
+use super::{FactorScores, FitError, Query, Recommender, Stop};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,10 @@ impl Recommender for FittedModel {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         self.as_recommender().score_items(query, scores)
+    }
+
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        self.as_recommender().factor_scores(query)
     }
 
     fn predict_rating(&self, query: Query<'_>, item: ItemIdx) -> Option<f32> {

@@ -1,14 +1,15 @@
 //! Matrix factorization of the probability that something is liked: logistic matrix factorization.
 //!
 //! Source: Johnson, "Logistic matrix factorization for implicit feedback data", NIPS workshop on distributed
-//! machine learning and matrix computations 2014, equations 1 to 8: with `s_ui = x_u·y_i + β_u + β_i` the
+//! machine learning and matrix computations 2014: with `s_ui = x_u·y_i + β_u + β_i` the
 //! log-posterior `Σ α·c_ui·s_ui − (1 + α·c_ui)·ln(1 + exp(s_ui)) − ½·λ·(|x_u|² + |y_i|²)` is made large. Users and
 //! items take turns at one gradient step, with the step sizes of Duchi, Hazan, Singer, "Adaptive subgradient
 //! methods for online learning and stochastic optimization" (`AdaGrad`), JMLR 2011.
 //!
-//! Departures: the sum over what was not touched is taken over a sample, `n_negatives` for each
-//! interaction of a row and at most all, drawn anew for each step; that weighs what was not touched less than the
-//! whole sum would. `c_ui` is a power of the weight
+//! Departures: the sum over all items of a user is taken over a sample, `n_negatives` for each interaction
+//! and at most all, drawn anew for each step; so a user's noes count in proportion to their yeses. An item's step draws
+//! users as often as their own steps draw it, so that both sides climb the same objective: were they drawn by
+//! the item's interactions, no bias could say that an item is popular. `c_ui` is a power of the weight
 //! (the source has the count or its logarithm). A drawn item that was touched counts as the source counts
 //! it: its weight of a no is 1 whether it was touched or not. Biases are regularised like factors; rows
 //! without interactions stay 0.
@@ -22,11 +23,10 @@
 
 use super::confidence::{check_exponent, confidences, liked};
 use super::logistic::{LogisticProblem, sigmoid};
-use super::negatives::Draws;
-use super::{FitError, Query, Recommender, Stop, check};
+use super::negatives::{Draws, Shares};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
 use crate::learn::linalg::kernels::{add_scaled, dot};
-use crate::learn::linalg::rows;
 use multiversion::multiversion;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use rand_distr::{Distribution, StandardNormal};
@@ -76,7 +76,7 @@ impl Default for LogisticMfParams {
             n_epochs: 30,
             learning_rate: 0.1,
             regularization: 10.0,
-            alpha: 1.0,
+            alpha: 2.0,
             n_negatives: 5,
             confidence_exponent: 1.0,
             init_deviation: 0.1,
@@ -114,8 +114,8 @@ impl LogisticMfParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogisticMf {
     params: LogisticMfParams,
-    /// `y (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `y (n_items, n_factors)`.
+    item_factors: ItemFactors,
     /// `β (n_items)`.
     item_biases: Vec<f32>,
     /// Items that stand for those a shopper did not touch, in random order.
@@ -149,6 +149,16 @@ struct Side {
     bias_squares: Vec<f32>,
 }
 
+/// The other side of a step.
+#[derive(Clone, Copy)]
+struct Others<'a> {
+    side: &'a Side,
+    /// How often each is drawn as a no.
+    noes: &'a Shares,
+    /// How many noes every row has; none if that depends on its interactions.
+    noes_each: Option<f64>,
+}
+
 /// A fit on its way.
 struct Training<'a> {
     /// Of confidences.
@@ -156,6 +166,10 @@ struct Training<'a> {
     params: &'a LogisticMfParams,
     users: Side,
     items: Side,
+    /// Users by the number of items that they draw.
+    user_shares: Shares,
+    /// Items, all alike.
+    item_shares: Shares,
 }
 
 impl Side {
@@ -180,11 +194,11 @@ impl Side {
         Self { factors, biases, factor_squares: vec![0.0; n * d], bias_squares }
     }
 
-    /// One step of every row for fixed `others`, in an epoch's `round`.
+    /// One step of every row for fixed others, in an epoch's `round`.
     fn step<'m>(
         &mut self,
         row_of: impl Fn(u32) -> (&'m [u32], &'m [f32]) + Sync,
-        others: &Side,
+        others: Others<'_>,
         params: &LogisticMfParams,
         round: u64,
         stop: Stop<'_>,
@@ -229,13 +243,13 @@ impl Side {
 fn slopes_of(
     (indices, confidences): (&[u32], &[f32]),
     (x, bias): (&[f32], f32),
-    others: &Side,
+    others: Others<'_>,
     params: &LogisticMfParams,
-    mut draws: Draws,
+    draws: Draws,
     slopes: &mut [f32],
 ) -> f32 {
+    let Others { side: others, noes, noes_each } = others;
     let d = x.len();
-    let n_others = others.biases.len();
     let row = |at: u32| &others.factors[at as usize * d..][..d];
     let score = |at: u32| dot(x, row(at)) + bias + others.biases[at as usize];
     slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope = -params.regularization * x);
@@ -245,13 +259,14 @@ fn slopes_of(
         add_scaled(slopes, slope, row(at));
         sum += slope;
     }
-    let n_drawn = params.n_drawn(indices.len(), n_others);
-    for turn in 0..n_drawn as u32 {
-        let at = if n_drawn == n_others { turn } else { draws.below(n_others as u32) };
-        let slope = -sigmoid(score(at));
+    let n_noes = noes_each.unwrap_or_else(|| params.n_drawn(indices.len(), noes.len()) as f64);
+    let n_drawn = n_noes.ceil();
+    let weight = (n_noes / n_drawn) as f32;
+    noes.draw(n_drawn as usize, draws, |at| {
+        let slope = -weight * sigmoid(score(at));
         add_scaled(slopes, slope, row(at));
         sum += slope;
-    }
+    });
     sum
 }
 
@@ -271,15 +286,22 @@ impl<'a> Training<'a> {
         let is_touched = |item| !matrix.column(ItemIdx(item)).0.is_empty();
         let items = Side::new(matrix.n_items(), params, &mut rng, is_touched);
         let users = Side::new(matrix.n_users(), params, &mut rng, is_active);
-        Self { matrix, params, users, items }
+        let n_items = matrix.n_items();
+        let n_drawn = |user| params.n_drawn(matrix.row(UserIdx(user)).0.len(), n_items) as u64;
+        let user_shares = Shares::new((0..matrix.n_users() as u32).map(n_drawn));
+        let item_shares = Shares::new((0..n_items).map(|_| 1));
+        Self { matrix, params, users, items, user_shares, item_shares }
     }
 
     fn run_epoch(&mut self, epoch: usize, stop: Stop<'_>) -> Result<(), FitError> {
         let (matrix, params, round) = (self.matrix, self.params, 2 * epoch as u64);
         let row_of = |user| matrix.row(UserIdx(user));
-        self.users.step(row_of, &self.items, params, round, stop)?;
+        let others = Others { side: &self.items, noes: &self.item_shares, noes_each: None };
+        self.users.step(row_of, others, params, round, stop)?;
         let row_of = |item| matrix.column(ItemIdx(item));
-        self.items.step(row_of, &self.users, params, round + 1, stop)
+        let noes_each = Some(self.user_shares.total() as f64 / matrix.n_items() as f64);
+        let others = Others { side: &self.users, noes: &self.user_shares, noes_each };
+        self.items.step(row_of, others, params, round + 1, stop)
     }
 
     fn finish(self) -> Option<LogisticMf> {
@@ -288,7 +310,12 @@ impl<'a> Training<'a> {
         let n_items = item_biases.len();
         let sample = Draws::new(self.params.seed, u64::MAX)
             .evenly(n_items.min(N_FOLD_IN_MAX), n_items as u32);
-        finite.then_some(LogisticMf { params: *self.params, item_factors, item_biases, sample })
+        finite.then(|| LogisticMf {
+            params: *self.params,
+            item_factors: ItemFactors::new(item_factors, self.params.n_factors),
+            item_biases,
+            sample,
+        })
     }
 }
 
@@ -345,178 +372,21 @@ impl Recommender for LogisticMf {
     /// Log-odds that an item is liked, among as many others as the fit draws.
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.item_biases.len());
-        let Some((x, bias)) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &x, scores);
-        scores
-            .iter_mut()
-            .zip(&self.item_biases)
-            .for_each(|(score, of_item)| *score += bias + of_item);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
     }
 
-    /// Never: a score says how likely a liking is, not how much is liked.
-    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
-        None
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let (x, bias) = self.fold_in(query.history)?;
+        let biases = Some((&self.item_biases[..], bias));
+        Some(FactorScores { factors: &self.item_factors, x, biases })
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.item_biases.len() + self.sample.len())
+        self.item_factors.n_bytes() + 4 * (self.item_biases.len() + self.sample.len())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::learn::recommenders::NEVER_STOP;
-    use crate::learn::recommenders::logistic::softplus;
-    use crate::learn::recommenders::top_n::top_n;
-
-    /// Users like the items of their own colour, all but one.
-    fn checkerboard() -> InteractionMatrix {
-        let cells = (0..60_u32).flat_map(|user| {
-            let items = (user % 2..24).step_by(2).filter(move |&item| item != missing(user));
-            items.map(move |item| (UserIdx(user), ItemIdx(item), 1.0))
-        });
-        InteractionMatrix::from_cells(60, 24, cells)
-    }
-
-    fn missing(user: u32) -> u32 {
-        (user / 2 * 2) % 24 + user % 2
-    }
-
-    fn params() -> LogisticMfParams {
-        LogisticMfParams {
-            n_factors: 6,
-            n_epochs: 60,
-            learning_rate: 0.2,
-            regularization: 0.5,
-            init_deviation: 0.1,
-            ..LogisticMfParams::default()
-        }
-    }
-
-    /// The log-posterior over all pairs, with the sign turned; `n_negatives` must cover all.
-    fn objective(training: &Training<'_>) -> f64 {
-        let (users, items, params) = (&training.users, &training.items, training.params);
-        let d = params.n_factors;
-        let mut sum = 0.0;
-        for (user, x) in users.factors.chunks(d).enumerate() {
-            let (touched, weights) = training.matrix.row(UserIdx(user as u32));
-            for (item, y) in items.factors.chunks(d).enumerate() {
-                let s = dot(x, y) + users.biases[user] + items.biases[item];
-                let yes = touched.binary_search(&(item as u32)).map_or(0.0, |at| weights[at]);
-                let yes = f64::from(params.alpha * yes);
-                sum += (1.0 + yes) * f64::from(softplus(s)) - yes * f64::from(s);
-            }
-        }
-        for side in [users, items] {
-            let numbers = side.factors.iter().chain(&side.biases);
-            let squares: f64 = numbers.map(|&x| f64::from(x).powi(2)).sum();
-            sum += 0.5 * f64::from(params.regularization) * squares;
-        }
-        sum
-    }
-
-    #[test]
-    fn what_was_withheld_from_a_checkerboard_comes_first() {
-        let matrix = checkerboard();
-        let model = fit(&matrix, &params(), NEVER_STOP).unwrap();
-        for user in 0..60 {
-            let history: Vec<_> = matrix.row_cells(UserIdx(user)).collect();
-            let mut scores = vec![0.0; 24];
-            assert!(model.score_items(Query { user: None, history: &history }, &mut scores));
-            let new = |item: ItemIdx| history.iter().all(|cell| cell.0 != item.0);
-            assert_eq!(top_n(&scores, 1, new)[0].0.0, missing(user));
-        }
-    }
-
-    #[test]
-    fn the_objective_falls_and_folding_in_gives_about_the_factors_of_a_training_user() {
-        let matrix = checkerboard();
-        // Enough negatives that all are taken: nothing is drawn.
-        let params = LogisticMfParams { n_negatives: 100, n_epochs: 200, ..params() };
-        let mut training = Training::new(&matrix, &params);
-        let mut objectives = vec![objective(&training)];
-        for epoch in 0..200 {
-            training.run_epoch(epoch, NEVER_STOP).unwrap();
-            objectives.push(objective(&training));
-        }
-        assert!(objectives[20] < objectives[0] && objectives[200] < objectives[20]);
-        let Side { factors, biases, .. } = &training.users;
-        let (factors, biases) = (factors.clone(), biases.clone());
-        let model = training.finish().unwrap();
-        for (user, x) in factors.chunks(6).enumerate() {
-            let history: Vec<_> = matrix.row_cells(UserIdx(user as u32)).collect();
-            let (folded, bias) = model.fold_in(&history).unwrap();
-            let cosine = dot(&folded, x) / (dot(&folded, &folded) * dot(x, x)).sqrt();
-            // Gradient steps end near the optimum.
-            assert!(cosine > 0.95, "{cosine}");
-            assert!((bias - biases[user]).abs() < 0.3, "{bias} {}", biases[user]);
-        }
-    }
-
-    #[test]
-    fn threads_change_nothing() {
-        let hash = |at: u32| (at ^ 0x9e37).wrapping_mul(2_654_435_761) >> 20;
-        let cells = (0..100_u32 * 90).filter(|&at| hash(at) % 20 == 0);
-        let cells =
-            cells.map(|at| (UserIdx(at / 90), ItemIdx(at % 90), (1 + hash(at + 1) % 4) as f32));
-        let matrix = InteractionMatrix::from_cells(100, 90, cells);
-        let params = LogisticMfParams { n_epochs: 3, ..params() };
-        let fit_with = |n_threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            pool.install(|| fit(&matrix, &params, NEVER_STOP).unwrap())
-        };
-        let model = fit_with(1);
-        assert_eq!(model, fit_with(3));
-        let other = LogisticMfParams { seed: 8, ..params };
-        assert_ne!(model.item_factors, fit(&matrix, &other, NEVER_STOP).unwrap().item_factors);
-        assert_eq!(fit(&matrix, &params, &|| true), Err(FitError::Stopped));
-    }
-
-    #[test]
-    fn odd_data_stays_finite() {
-        let cases = [
-            vec![(0, 0, 1.0)],
-            vec![(0, 0, 1e38), (1, 0, 1e-38), (1, 1, -1.0)],
-            vec![(0, 0, 1.0), (0, 1, 1.0), (0, 2, 1.0), (0, 3, 1.0)],
-        ];
-        let wild = LogisticMfParams { learning_rate: 10.0, alpha: 1e6, ..params() };
-        for (cells, params) in cases.iter().flat_map(|cells| [(cells, params()), (cells, wild)]) {
-            let cells = cells.iter().map(|&(u, i, w)| (UserIdx(u), ItemIdx(i), w));
-            let matrix = InteractionMatrix::from_cells(3, 4, cells);
-            let model = fit(&matrix, &params, NEVER_STOP).unwrap();
-            let mut scores = vec![0.0; 4];
-            let everything = [(0, 1.0), (1, 1e30), (2, 1.0), (3, 1.0), (99, 1.0)];
-            for history in [&everything[..1], &everything] {
-                assert!(model.score_items(Query { user: None, history }, &mut scores));
-                assert!(scores.iter().all(|score| score.is_finite()));
-            }
-            let dislike = Query { user: None, history: &[(0, -1.0), (99, 1.0)] };
-            assert!(!model.score_items(dislike, &mut scores));
-        }
-        let dislikes = InteractionMatrix::from_cells(1, 1, [(UserIdx(0), ItemIdx(0), -1.0)]);
-        let error = fit(&dislikes, &params(), NEVER_STOP).unwrap_err();
-        assert_eq!(error, FitError::NoData { model: "logistic_mf" });
-        assert!(fit(&InteractionMatrix::from_cells(0, 0, []), &params(), NEVER_STOP).is_err());
-    }
-
-    #[test]
-    fn parameters_out_of_range_are_named() {
-        let good = LogisticMfParams::default();
-        assert_eq!(good.check(), Ok(()));
-        for (params, name) in [
-            (LogisticMfParams { n_factors: 0, ..good }, "n_factors"),
-            (LogisticMfParams { n_epochs: 0, ..good }, "n_epochs"),
-            (LogisticMfParams { learning_rate: 11.0, ..good }, "learning_rate"),
-            (LogisticMfParams { regularization: 0.0, ..good }, "regularization"),
-            (LogisticMfParams { alpha: f32::NAN, ..good }, "alpha"),
-            (LogisticMfParams { n_negatives: 0, ..good }, "n_negatives"),
-            (LogisticMfParams { confidence_exponent: 3.0, ..good }, "confidence_exponent"),
-            (LogisticMfParams { init_deviation: -1.0, ..good }, "init_deviation"),
-        ] {
-            let error = params.check().unwrap_err();
-            assert!(matches!(error, FitError::Parameter { parameter, .. } if parameter == name));
-        }
-    }
-}
+mod tests;

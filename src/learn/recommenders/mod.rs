@@ -15,7 +15,8 @@
 //! | non-negative matrix factorization (NMF, HALS) | [`nmf`] |
 //! | ensemble, hybrid | [`blend`] |
 //!
-//! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models.
+//! [`kind`] lists the models and fits any of them; [`similarity`] serves the two neighbour models, [`factors`] those that
+//! score by products of factors.
 //!
 //! Notation: `u` user, `i`, `j` items, `f` factor. Models see positions and weights, never ids.
 //! A model is asked with a shopper's *history* instead of a row number, so that somebody who came
@@ -26,8 +27,11 @@ pub mod blend;
 pub mod bpr;
 mod confidence;
 pub mod ease;
+pub mod factors;
 pub mod item_knn;
 pub mod kind;
+#[cfg(test)]
+mod liking_cases;
 mod logistic;
 pub mod logistic_mf;
 mod negatives;
@@ -40,9 +44,10 @@ pub mod top_n;
 pub mod user_knn;
 
 pub use als::{Als, AlsParams};
-pub use blend::{Blend, Blended};
+pub use blend::{Blend, Blended, ScoreRoom};
 pub use bpr::{Bpr, BprParams};
 pub use ease::{Ease, EaseParams};
+pub use factors::{FactorScores, ItemFactors};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use logistic_mf::{LogisticMf, LogisticMfParams};
@@ -128,9 +133,18 @@ pub trait Recommender: Send + Sync {
     /// history and there is none that it knows.
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool;
 
+    /// Where the shopper is among the item factors, if scores are products with those and the model has something
+    /// to say: [`Self::score_items`] gives [`FactorScores::score_all`] of it. `None` for all other models.
+    fn factor_scores(&self, _query: Query<'_>) -> Option<FactorScores<'_>> {
+        None
+    }
+
     /// The rating it expects for `item`, on the scale of the fitted weights; `None` if it has no
-    /// ground to say.
-    fn predict_rating(&self, query: Query<'_>, item: ItemIdx) -> Option<f32>;
+    /// ground to say, as a model whose scores say how sure a liking is or what is preferred to what, but not
+    /// how much is liked.
+    fn predict_rating(&self, _query: Query<'_>, _item: ItemIdx) -> Option<f32> {
+        None
+    }
 
     /// How much each item of the history adds to the score of `item`, in the order of the history;
     /// empty if the model does not work by the shopper's items.

@@ -64,6 +64,57 @@ impl Draws {
     }
 }
 
+/// What is drawn from when not all are as likely: each has a share.
+#[derive(Clone, Debug)]
+pub(super) struct Shares {
+    /// Where each share ends, if one begins where another ended.
+    ends: Vec<u64>,
+}
+
+impl Shares {
+    /// One share after the other.
+    pub(super) fn new(shares: impl Iterator<Item = u64>) -> Self {
+        let ends = shares.scan(0, |end, share| {
+            *end += share;
+            Some(*end)
+        });
+        Self { ends: ends.collect() }
+    }
+
+    /// How many have a share.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// All shares together.
+    pub(super) fn total(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Visits so many positions, each as often as its share says on the mean, one in each of `n_draws` equal
+    /// parts of all (Cochran, "Sampling techniques", 1977, chapter 5: strata): rising, and each once if all
+    /// shares are the same and there are as many draws.
+    #[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
+    #[inline(always)]
+    pub(super) fn draw(&self, n_draws: usize, mut draws: Draws, mut visit: impl FnMut(u32)) {
+        let width = self.total() as f64 / n_draws as f64;
+        let end = self.total().saturating_sub(1);
+        let mut place = 0;
+        for turn in 0..n_draws {
+            let at = ((turn as f64 + f64::from(draws.fraction())) * width) as u64;
+            let at = at.min(end);
+            // Nearly always close by: the search widens until it has passed.
+            let mut reach = 1;
+            while self.ends.get(place + reach).is_some_and(|&end| end <= at) {
+                reach *= 2;
+            }
+            let last = self.ends.len().min(place + reach);
+            place += self.ends[place..last].partition_point(|&end| end <= at);
+            visit(place as u32);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +143,25 @@ mod tests {
         assert_eq!(drawn.len(), 25);
         assert!(Draws::new(1, 0).evenly(5, 0).is_empty());
         assert!(Draws::new(1, 0).evenly(9, 10_000).iter().all(|&at| at < 10_000));
+    }
+
+    #[test]
+    fn shares_are_drawn_as_often_as_they_are_wide() {
+        let shares = Shares::new([0, 6, 0, 1, 3, 0].into_iter());
+        let mut counts = [0; 6];
+        for stream in 0..1_000 {
+            let mut before = 0;
+            shares.draw(5, Draws::new(7, stream), |at| {
+                assert!(before <= at, "rising");
+                before = at;
+                counts[at as usize] += 1;
+            });
+        }
+        assert_eq!((counts[1], counts[0], counts[2], counts[5]), (3_000, 0, 0, 0));
+        assert!((i32::abs(counts[3] - 500)) < 80, "five deviations of a thousand coins");
+        let mut all = Vec::new();
+        Shares::new([3; 40].into_iter()).draw(40, Draws::new(1, 0), |at| all.push(at));
+        assert_eq!(all, (0..40).collect::<Vec<u32>>());
+        Shares::new([].into_iter()).draw(0, Draws::new(1, 0), |_| unreachable!("there is nothing"));
     }
 }

@@ -3,7 +3,7 @@
 //! Score of `i`: the sum of the positive weights in its column. Weights fade with age where the matrix
 //! is built, so what sells now leads. The expected rating is the item's mean, drawn towards the mean of
 //! all ratings as if that had been given `shrinkage` times more (Koren, "Factor in the neighbors", TKDD
-//! 2010, section 2.1 in closed form, without the user's part).
+//! 2010, in closed form and without the user's part).
 
 use super::{FitError, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};

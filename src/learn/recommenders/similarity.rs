@@ -5,7 +5,7 @@
 //! section 3.1 (cosine, Pearson correlation, adjusted cosine); Robertson and Zaragoza, "The
 //! probabilistic relevance framework: BM25 and beyond", 2009, equation 3.15. Shrinkage: Bell and
 //! Koren, "Scalable collaborative filtering with jointly derived neighborhood interpolation weights",
-//! ICDM 2007, section 2.2. Asymmetric cosine: Aiolli, "Efficient top-N recommendation for very large scale binary
+//! ICDM 2007. Asymmetric cosine: Aiolli, "Efficient top-N recommendation for very large scale binary
 //! rated datasets", `RecSys` 2013, whose `α` and `1 − α` are two free exponents here.
 
 use super::FitError;

@@ -3,8 +3,8 @@
 //!
 //! Sources: Cremonesi, Koren, Turrin, "Performance of recommender algorithms on top-N recommendation tasks",
 //! `RecSys` 2010 (`PureSVD`: `scores = h·V·Vᵀ` for a history `h`); Jin, Li, Gao, Liu, Chen, "Towards a better
-//! understanding of linear models for recommendation", KDD 2021, section 4 (with a ridge λ, each factor counts
-//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "`EigenRec`", KAIS 2019, equation 6 (columns
+//! understanding of linear models for recommendation", KDD 2021 (with a ridge λ, each factor counts
+//! `σ²/(σ² + λ)`); Nikolakopoulos, Kalantzis, Gallopoulos, Garofalakis, "`EigenRec`", KAIS 2019 (columns
 //! scaled by a power of their norm). Departure from the last: the number of cells serves for the norm.
 //!
 //! The vectors come from [`krylov`] in `f32`; singular values and the last rotation are found in their space in
@@ -17,9 +17,9 @@
 //! A shopper is folded in (Deerwester et al., JASIS 1990), exactly: for a row of `a`, without scaling and
 //! ridge, `h·V·Vᵀ` is the same as `u·Σ·Vᵀ`. Weights count as they are; those below 0 count against.
 
-use super::{FitError, Query, Recommender, Stop, check};
+use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
-use crate::learn::linalg::{dense, dot, krylov, rows};
+use crate::learn::linalg::{dense, dot, krylov};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -77,8 +77,8 @@ impl SvdParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Svd {
     n_items: usize,
-    /// `v (n_items, n_factors)`, row by row.
-    item_factors: Vec<f32>,
+    /// `v (n_items, n_factors)`.
+    item_factors: ItemFactors,
     singular_values: Vec<f64>,
     /// `σ²/(σ² + λ)` of every factor.
     factor_weights: Vec<f32>,
@@ -130,13 +130,12 @@ pub fn fit(
     factors.columns_mut().into_iter().for_each(fix_sign);
     let ridge = f64::from(params.regularization);
     let kept = &eigenvalues[..n_factors];
+    let rows = factors.rows().into_iter();
+    let item_factors: Vec<f32> =
+        rows.flat_map(|row| row.into_iter().take(n_factors).map(|&x| x as f32)).collect();
     let fitted = Svd {
         n_items,
-        item_factors: factors
-            .rows()
-            .into_iter()
-            .flat_map(|row| row.into_iter().take(n_factors).map(|&x| x as f32).collect::<Vec<_>>())
-            .collect(),
+        item_factors: ItemFactors::new(item_factors, n_factors),
         singular_values: kept.iter().map(|x| x.sqrt()).collect(),
         factor_weights: kept.iter().map(|x| (x / (x + ridge)) as f32).collect(),
     };
@@ -234,9 +233,14 @@ impl Recommender for Svd {
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         debug_assert_eq!(scores.len(), self.n_items);
-        let Some(folded) = self.fold_in(query.history) else { return false };
-        rows::times_vector(&self.item_factors, &folded, scores);
+        let Some(placed) = self.factor_scores(query) else { return false };
+        placed.score_all(scores);
         true
+    }
+
+    fn factor_scores(&self, query: Query<'_>) -> Option<FactorScores<'_>> {
+        let x = self.fold_in(query.history)?;
+        Some(FactorScores { factors: &self.item_factors, x, biases: None })
     }
 
     /// The cell of the approximated matrix, which takes what is not stored for 0.
@@ -255,7 +259,8 @@ impl Recommender for Svd {
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.item_factors.len() + self.factor_weights.len()) + 8 * self.singular_values.len()
+        let small = 4 * self.factor_weights.len() + 8 * self.singular_values.len();
+        self.item_factors.n_bytes() + small
     }
 }
 

@@ -1,6 +1,13 @@
 //! One ranking rule for all models.
 
 use crate::learn::dataset::ItemIdx;
+use std::cmp::Ordering;
+
+/// The order of a list: falling scores, rising positions.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that sorting asks for")]
+pub(super) fn best_first(a: &(ItemIdx, f32), b: &(ItemIdx, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
 
 /// The `n` best-scored items that `keep` admits, best first; equal scores by lower position.
 ///
@@ -15,7 +22,6 @@ pub fn top_n(
     if n == 0 {
         return Vec::new();
     }
-    let better = |a: &(ItemIdx, f32), b: &(ItemIdx, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     let room = n.saturating_mul(4).min(scores.len());
     let mut ranked: Vec<(ItemIdx, f32)> = Vec::with_capacity(room);
     let mut least: Option<f32> = None;
@@ -24,17 +30,17 @@ pub fn top_n(
         if least.is_none_or(|least| score > least) && keep(item) {
             ranked.push((item, score));
             if ranked.len() >= n.saturating_mul(4) {
-                ranked.select_nth_unstable_by(n - 1, better);
+                ranked.select_nth_unstable_by(n - 1, best_first);
                 ranked.truncate(n);
                 least = Some(ranked[n - 1].1);
             }
         }
     }
     if n < ranked.len() {
-        ranked.select_nth_unstable_by(n - 1, better);
+        ranked.select_nth_unstable_by(n - 1, best_first);
         ranked.truncate(n);
     }
-    ranked.sort_unstable_by(better);
+    ranked.sort_unstable_by(best_first);
     ranked
 }
 

@@ -90,7 +90,7 @@ impl Chance {
     ///
     /// `P(X ≥ n) ≤ P(X = n) · (n + 1) / (n + 1 − E)`, a geometric series over the terms of the tail (Klar,
     /// "Bounds on tail probabilities of discrete distributions", Probability in the Engineering and
-    /// Informational Sciences 2000, proposition 1). Within a few percent where `n` is above `2E`.
+    /// Informational Sciences 2000). Within a few percent where `n` is above `2E`.
     ///
     /// # Panics
     ///

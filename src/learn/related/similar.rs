@@ -1,7 +1,7 @@
 //! What the same people take an interest in.
 //!
 //! Cosine over shoppers with TF-IDF weights, as in [`item_knn`](crate::learn::recommenders::item_knn), times
-//! `n / (n + shrinkage)` for `n` common shoppers (Bell and Koren, ICDM 2007, section 2.2). A neighbour
+//! `n / (n + shrinkage)` for `n` common shoppers (Bell and Koren, ICDM 2007). A neighbour
 //! model sums over many lists and can live with a fluke in one of them; a list that is shown as it is cannot. So
 //! a pair needs `shoppers_min` shoppers who like both, and more of them than
 //! [`chance`](super::chance) would bring, with a shopper's row for a basket.

@@ -1,9 +1,9 @@
 //! What is wanted now: counts that fade, kept up to date event by event.
 //!
 //! Cormode, Shkapenyuk, Srivastava, Xu, "Forward decay: a practical time decay model for streaming systems", ICDE
-//! 2009, with exponential decay (section 3.1): an event at `t` adds `w · 2^((t − landmark) / half_life)`, and what is asked
+//! 2009, with exponential decay: an event at `t` adds `w · 2^((t − landmark) / half_life)`, and what is asked
 //! at `now` is the sum over `2^((now − landmark) / half_life)`. No sum changes while time passes, so an event costs one
-//! addition and the order of two items needs no clock. Before numbers grow too large the landmark moves (section 6.1).
+//! addition and the order of two items needs no clock. Before numbers grow too large the landmark moves.
 
 use crate::domain::{EventKind, Timestamp};
 use crate::learn::recommenders::{FitError, check};

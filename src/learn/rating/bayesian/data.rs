@@ -1,6 +1,6 @@
 //! Ratings by user and by item, as the sampler walks them.
 
-use crate::learn::rating::data::{Rating, Ratings};
+use crate::learn::rating::{data::Ratings, lists};
 
 /// Which of the other side a row has ratings with; the ratings of a row lie together.
 #[derive(Clone, Debug)]
@@ -45,39 +45,13 @@ impl TwoWay {
         // Equal ratings differ from their own mean by its rounding, some 10⁻¹⁶ of it.
         let equal = deviation <= 1e-12 * mean.abs();
         let deviation = if equal { 1.0 } else { deviation };
-        let laid_out = |(starts, order): (Vec<usize>, Vec<u32>), other: fn(&Rating) -> u32| {
-            let ratings = || order.iter().map(|&at| &all[at as usize]);
-            let value = |rating: &Rating| ((f64::from(rating.value) - mean) / deviation) as f32;
-            let values: Vec<f32> = ratings().map(value).collect();
-            (Lists { starts, others: ratings().map(other).collect() }, values)
+        let laid_out = |lists: lists::Lists| {
+            let value = |value: f32| ((f64::from(value) - mean) / deviation) as f32;
+            let (starts, others, values) = lists.map(value).into_parts();
+            (Lists { starts, others }, values)
         };
-        let user: fn(&Rating) -> u32 = |rating| rating.user.0;
-        let item: fn(&Rating) -> u32 = |rating| rating.item.0;
-        let (by_user, user_values) = laid_out(grouped(all, ratings.n_users(), user), item);
-        let (by_item, item_values) = laid_out(grouped(all, ratings.n_items(), item), user);
+        let (by_user, user_values) = laid_out(ratings.by_user());
+        let (by_item, item_values) = laid_out(ratings.by_item());
         Self { by_user, by_item, user_values, item_values, deviation }
     }
-}
-
-/// Where each key's ratings begin, and their positions, rising within a key.
-fn grouped(
-    ratings: &[Rating],
-    n_keys: usize,
-    key: impl Fn(&Rating) -> u32,
-) -> (Vec<usize>, Vec<u32>) {
-    let mut starts = vec![0_usize; n_keys + 1];
-    for rating in ratings {
-        starts[key(rating) as usize + 1] += 1;
-    }
-    for at in 1..starts.len() {
-        starts[at] += starts[at - 1];
-    }
-    let mut next = starts.clone();
-    let mut positions = vec![0; ratings.len()];
-    for (at, rating) in (0..).zip(ratings) {
-        let place = &mut next[key(rating) as usize];
-        positions[*place] = at;
-        *place += 1;
-    }
-    (starts, positions)
 }

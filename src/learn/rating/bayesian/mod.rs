@@ -10,8 +10,8 @@
 //! one, and all of them are drawn too: nothing is left to tune but sizes.
 //!
 //! Sources: Salakhutdinov and Mnih, "Bayesian probabilistic matrix factorization using Markov chain Monte
-//! Carlo", ICML 2008 (Gibbs sampling of whole rows); Rendle, "Factorization machines with libFM", TIST 2012,
-//! section 5 (priors for each factor of each block); Rendle, Zhang, Koren, "On the difficulty of
+//! Carlo", ICML 2008 (Gibbs sampling of whole rows); Rendle, "Factorization machines with libFM", TIST 2012
+//! (priors for each factor of each block); Rendle, Zhang, Koren, "On the difficulty of
 //! evaluating baselines", arXiv 2019 (sets of both sides, "SVD++ flipped"); Koren, "Factorization meets
 //! the neighborhood", KDD 2008, equation 15 (the set of rated items and its norm); Lakshminarayanan,
 //! Bouchard, Archambeau, "Robust Bayesian matrix factorisation", AISTATS 2011 (noise that differs between
@@ -81,7 +81,7 @@ pub struct BayesianParams {
 }
 
 impl Default for BayesianParams {
-    /// The priors are those of Rendle 2012, section 5.2 (`α_0 = β_0 = α_λ = β_λ = γ_0 = 1`).
+    /// The priors are those of Rendle 2012 (`α_0 = β_0 = α_λ = β_λ = γ_0 = 1`).
     fn default() -> Self {
         Self {
             n_factors: 15,

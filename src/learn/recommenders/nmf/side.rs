@@ -25,8 +25,7 @@ const LANES: usize = 16;
 /// Terms summed in one go; longer sums go by partial sums, so that an `f32` carries them.
 const TERMS_MAX: usize = 4_096;
 
-/// Least factor of multiplicative steps, which could never leave 0 (Gillis and Glineur 2012, section 4.1,
-/// after Lin, "On the convergence of multiplicative update algorithms for nonnegative matrix
+/// Least factor of multiplicative steps, which could never leave 0 (Gillis and Glineur 2012, after Lin, "On the convergence of multiplicative update algorithms for nonnegative matrix
 /// factorization", IEEE Transactions on Neural Networks 2007). Rows of 0 have no data and stay.
 pub(super) const FACTOR_MIN: f32 = 1e-12;
 
@@ -206,7 +205,7 @@ fn products<const FUSED: bool>(gram: &[f32], x: &[Lanes], first: usize) -> [Lane
 }
 
 /// One sweep of coordinate descent: each factor of a row goes where the error is least, but not below 0
-/// (Cichocki and Phan 2009, equation 22; Gillis and Glineur 2012, equation 3).
+/// (Cichocki and Phan 2009; Gillis and Glineur 2012).
 #[expect(clippy::inline_always, reason = "must be compiled for the caller's instruction set")]
 #[inline(always)]
 fn descend<const FUSED: bool>(gram: &[f32], numerators: &[Lanes], x: &mut [Lanes]) {

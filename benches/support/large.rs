@@ -1,0 +1,159 @@
+//! A shop of any size, ready to be served without having been trained on events.
+//!
+//! How long an answer takes depends on how many items are scored with how many factors, and not on how
+//! good they are: so one model is fitted in one epoch on made-up shelves, each with customers of its own who
+//! like about half of it, and everything else that a snapshot holds follows from that.
+
+use super::block_on;
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+use shopkeeper::{
+    domain::{
+        Clock, ItemChange, ItemId, Sequence, ShopperId, SystemClock, Timestamp, UserId,
+        time::DAY_MS,
+    },
+    learn::{
+        dataset::{InteractionMatrix, ItemIdx, TradingDays, UserIdx},
+        demand::{DemandParams, Sale, outlook},
+        recommenders::{AlsParams, Blend, FittedModel, ModelKind, NEVER_STOP, als},
+        related::{self, RelatedParams, SimilarParams},
+    },
+    record::store::{Scope, Store, sqlite::SqliteStore},
+    simulate::{SimulationParams, simulate},
+    snapshot::{Contents, Snapshot, file::SnapshotFolder},
+};
+use std::path::Path;
+
+/// Factors of an item, as `config/default.toml` has them.
+const N_FACTORS: usize = 64;
+/// Items of a shelf, and its customers.
+const SHELF_ITEMS: usize = 50;
+const SHELF_SHOPPERS: usize = 10;
+/// Related items kept of an item: twice as many as are asked for.
+const N_RELATED: usize = 20;
+/// Different goods, made up once and offered under many ids.
+const N_GOODS: usize = 1_200;
+/// Days of history.
+const DAYS: i64 = 56;
+/// Items written in one transaction.
+const BATCH: usize = 10_000;
+
+/// The name of an item.
+pub(crate) fn item(at: usize) -> String {
+    format!("sku-{at}")
+}
+
+/// The name of a shopper.
+pub(crate) fn user(at: usize) -> String {
+    format!("u{at}")
+}
+
+/// How many shoppers have a history in a shop of so many items.
+pub(crate) fn n_users(n_items: usize) -> usize {
+    n_items / SHELF_ITEMS * SHELF_SHOPPERS
+}
+
+/// Puts the items of such a shop into the database in `dir`.
+pub(crate) fn stock(dir: &Path, n_items: usize) {
+    let now = SystemClock.now();
+    let params = SimulationParams {
+        n_items: N_GOODS,
+        n_shoppers: 1,
+        days: 1,
+        ..SimulationParams::new(7, now)
+    };
+    let goods = simulate(&params).unwrap().items;
+    block_on(async {
+        let store = SqliteStore::open(&dir.join("shopkeeper.db"), 1).await.unwrap();
+        let mut changes = (0..n_items).zip(goods.iter().cycle()).map(|(at, (_, fields))| {
+            (ItemId::new(item(at)).unwrap(), ItemChange::Replace(Box::new(fields.clone())))
+        });
+        loop {
+            let batch: Vec<_> = changes.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                return;
+            }
+            store.change_items(&batch, Scope::Any, now).await.unwrap();
+        }
+    });
+}
+
+/// Saves a snapshot of such a shop, to be served by whoever starts in `dir`.
+pub(crate) fn learn(dir: &Path, n_items: usize) {
+    let folder = SnapshotFolder::open(dir.join("snapshots")).unwrap();
+    let snapshot = Snapshot::from(contents(n_items));
+    folder.save(&snapshot).unwrap();
+    folder.point_to(snapshot.version).unwrap();
+}
+
+fn contents(n_items: usize) -> Contents {
+    let (now, n_users) = (SystemClock.now(), n_users(n_items));
+    let matrix = InteractionMatrix::from_cells(n_users, n_items, likings(n_items));
+    let params =
+        AlsParams { n_factors: N_FACTORS, n_epochs: 1, n_steps: 1, ..AlsParams::default() };
+    let model = als::fit(&matrix, &params, NEVER_STOP).unwrap();
+    let params = RelatedParams {
+        similar: SimilarParams { n_related: N_RELATED, ..SimilarParams::default() },
+        ..RelatedParams::default()
+    };
+    let related = related::fit(&[], &matrix, &[], &params, NEVER_STOP).unwrap();
+    let rows = || (0..n_users as u32).map(|user| matrix.row_cells(UserIdx(user)));
+    let starts = rows().scan(0, |end, row| {
+        *end += row.count() as u32;
+        Some(*end)
+    });
+    let popular = popular(&matrix);
+    Contents {
+        version: 1,
+        trained_at: now,
+        as_of: now,
+        trading_days: TradingDays::of((0..DAYS).rev().map(|age| ago(now, age))),
+        watermark: Sequence(0),
+        items: (0..n_items).map(|at| ItemId::new(item(at)).unwrap()).collect(),
+        shoppers: (0..n_users).map(|at| ShopperId::User(UserId::new(user(at)).unwrap())).collect(),
+        history_starts: [0].into_iter().chain(starts).collect(),
+        history: rows().flatten().collect(),
+        purchase_starts: vec![0; n_users + 1],
+        purchases: Vec::new(),
+        models: vec![FittedModel::Als(Box::new(model))],
+        blend: Blend::single(ModelKind::Als),
+        trending: popular.clone(),
+        popular,
+        demand: outlook(&sales(n_items, now), &vec![None; n_items], now, &DemandParams::default())
+            .unwrap(),
+        related,
+        report: "{}".into(),
+    }
+}
+
+/// What the customers of each shelf like of it.
+fn likings(n_items: usize) -> impl Iterator<Item = (UserIdx, ItemIdx, f32)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    (0..n_users(n_items)).flat_map(move |user| {
+        let first = user / SHELF_SHOPPERS * SHELF_ITEMS;
+        let liked = (first..first + SHELF_ITEMS).filter(|_| rng.random_bool(0.5));
+        let liked: Vec<usize> = liked.collect();
+        liked.into_iter().map(move |item| {
+            (UserIdx(user as u32), ItemIdx(item as u32), 1.0 + ((user + item) % 10) as f32)
+        })
+    })
+}
+
+/// Every item with its whole weight, best first.
+fn popular(matrix: &InteractionMatrix) -> Vec<(u32, f32)> {
+    let weight = |item| matrix.column_cells(ItemIdx(item)).map(|cell| cell.1).sum();
+    let mut popular: Vec<(u32, f32)> =
+        (0..matrix.n_items() as u32).map(|item| (item, weight(item))).collect();
+    popular.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    popular
+}
+
+/// One sale of every item, spread over the days.
+fn sales(n_items: usize, now: Timestamp) -> Vec<Sale> {
+    let sale =
+        |item: usize| Sale { item: item as u32, at: ago(now, item as i64 % DAYS), units: 1.0 };
+    (0..n_items).map(sale).collect()
+}
+
+fn ago(now: Timestamp, days: i64) -> Timestamp {
+    now.plus_ms(-days * DAY_MS)
+}
