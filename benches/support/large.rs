@@ -16,12 +16,15 @@ use shopkeeper::{
         demand::{DemandParams, Sale, outlook},
         recommenders::{AlsParams, Blend, FittedModel, ModelKind, NEVER_STOP, als},
         related::{self, RelatedParams, SimilarParams},
+        sessions::{
+            self, IndexLimits, JoinWeights, SessionIndex, SessionModel, SessionParams, VmisKnn,
+        },
     },
     record::store::{Scope, Store, sqlite::SqliteStore},
     simulate::{SimulationParams, simulate},
     snapshot::{Contents, Snapshot, file::SnapshotFolder},
 };
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// Factors of an item, as `config/default.toml` has them.
 const N_FACTORS: usize = 64;
@@ -108,6 +111,7 @@ fn contents(n_items: usize) -> Contents {
         as_of: now,
         trading_days: TradingDays::of((0..DAYS).rev().map(|age| ago(now, age))),
         watermark: Sequence(0),
+        merges: 0,
         items: (0..n_items).map(|at| ItemId::new(item(at)).unwrap()).collect(),
         shoppers: (0..n_users).map(|at| ShopperId::User(UserId::new(user(at)).unwrap())).collect(),
         history_starts: [0].into_iter().chain(starts).collect(),
@@ -116,6 +120,7 @@ fn contents(n_items: usize) -> Contents {
         purchases: Vec::new(),
         models: vec![FittedModel::Als(Box::new(model))],
         blend: Blend::single(ModelKind::Als),
+        session: Some(SessionModel { vmis: visits(&matrix), weights: JoinWeights::default() }),
         trending: popular.clone(),
         popular,
         demand: outlook(&sales(n_items, now), &vec![None; n_items], now, &DemandParams::default())
@@ -123,6 +128,16 @@ fn contents(n_items: usize) -> Contents {
         related,
         report: "{}".into(),
     }
+}
+
+/// Each customer has gone through the first of what they like in one visit.
+fn visits(matrix: &InteractionMatrix) -> VmisKnn {
+    let visits: Vec<Vec<u32>> = (0..matrix.n_users() as u32)
+        .map(|user| matrix.row_cells(UserIdx(user)).map(|cell| cell.0).take(8).collect())
+        .collect();
+    let timed = (0..).zip(&visits).map(|(time, items)| (&items[..], time));
+    let index = SessionIndex::new(matrix.n_items(), timed, &IndexLimits::default()).unwrap();
+    sessions::fit(Arc::new(index), &SessionParams::default()).unwrap()
 }
 
 /// What the customers of each shelf like of it.

@@ -331,14 +331,18 @@ mod tests {
         let keep = |item: ItemIdx| item.0 % 3 > 0;
         let scores = blend.all_scores(&models, query, nothing(&models), &mut other).unwrap();
         for n in [0, 1, 100, 5_000] {
-            let best = blend.best_items(&models, query, nothing(&models), (n, keep), &mut room).unwrap();
+            let best =
+                blend.best_items(&models, query, nothing(&models), (n, keep), &mut room).unwrap();
             assert_eq!(best, top_n(scores, n, keep));
         }
         assert!(room.known.is_empty(), "nothing is held twice");
         let nobody = Query { user: None, history: &[] };
         assert_eq!(blend.best_items(&models, nobody, nothing(&models), (9, keep), &mut room), None);
         assert_eq!(blend.best_items(&[], query, nothing(&[]), (9, keep), &mut room), None);
-        assert_eq!(Blend::default().best_items(&models, query, nothing(&models), (9, keep), &mut room), None);
+        assert_eq!(
+            Blend::default().best_items(&models, query, nothing(&models), (9, keep), &mut room),
+            None
+        );
     }
 
     #[test]
@@ -352,7 +356,8 @@ mod tests {
             let keep = |item: ItemIdx| item.0 % 3 > 0;
             let scores = blend.all_scores(&models, query, nothing(&models), &mut other).unwrap();
             let exact = top_n(scores, 100, keep);
-            let best = blend.best_items(&models, query, nothing(&models), (100, keep), &mut room).unwrap();
+            let best =
+                blend.best_items(&models, query, nothing(&models), (100, keep), &mut room).unwrap();
             assert_eq!(best.len(), 100);
             assert!(best.is_sorted_by(|a, b| best_first(a, b).is_lt()));
             for &(item, score) in &best {
@@ -362,7 +367,13 @@ mod tests {
             }
             n_wanted += exact.len();
             n_found += exact.iter().filter(|pick| best.iter().any(|b| b.0 == pick.0)).count();
-            let again = blend.best_items(&models, query, nothing(&models), (100, keep), &mut ScoreRoom::new());
+            let again = blend.best_items(
+                &models,
+                query,
+                nothing(&models),
+                (100, keep),
+                &mut ScoreRoom::new(),
+            );
             assert_eq!(again.as_ref(), Some(&best), "what was in the room does not count");
         }
         assert!(n_found * 100 >= n_wanted * 98, "{n_found} of {n_wanted}");
@@ -370,11 +381,18 @@ mod tests {
         let loaded: Vec<FittedModel> = postcard::from_bytes(&saved).unwrap();
         assert_eq!(loaded, models);
         let query = Query { user: None, history: &[(7, 1.0)] };
-        let mut ask = |models: &[_]| blend.best_items(models, query, nothing(models), (30, |_| true), &mut room);
+        let mut ask = |models: &[_]| {
+            blend.best_items(models, query, nothing(models), (30, |_| true), &mut room)
+        };
         assert_eq!(ask(&loaded), ask(&models));
-        let few = blend.best_items(&models, query, nothing(&models), (30, |item| item.0 < 5), &mut room).unwrap();
+        let few = blend
+            .best_items(&models, query, nothing(&models), (30, |item| item.0 < 5), &mut room)
+            .unwrap();
         assert_eq!(few.len(), 5, "no more than are admitted");
         let nobody = Query { user: None, history: &[] };
-        assert_eq!(blend.best_items(&models, nobody, nothing(&models), (9, |_| true), &mut room), None);
+        assert_eq!(
+            blend.best_items(&models, nobody, nothing(&models), (9, |_| true), &mut room),
+            None
+        );
     }
 }

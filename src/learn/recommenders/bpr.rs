@@ -29,7 +29,7 @@ use super::confidence::{check_exponent, confidences, liked};
 use super::logistic::LogisticProblem;
 use super::{FactorScores, FitError, ItemFactors, Query, Recommender, Stop, check};
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
-use crate::learn::linalg::{dot, rows};
+use crate::learn::linalg::dot;
 use serde::{Deserialize, Serialize};
 use training::Training;
 
