@@ -13,6 +13,7 @@
 //! model of those replaces the body of [`outlook`]; what deciding reads is only [`ItemDemand`].
 
 pub mod pool;
+pub mod response;
 pub mod tally;
 
 use crate::{
