@@ -203,3 +203,95 @@ impl DemandResponse {
         corrected
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::{
+        demand::response::{PanelBuilder, PanelRow, Randomised, ResponseParams, fit},
+        recommenders::NEVER_STOP,
+    };
+    use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+    use rand_distr::{Distribution, Poisson, StandardNormal};
+
+    /// 30 items of elasticity -2 over 60 weeks. Every item has good weeks of its own, and `follows` says how far
+    /// its price falls in them; in every fourth week the price is moved at random by up to 10 %.
+    fn panel(follows: f64, with_experiments: bool) -> Panel {
+        let mut rng = ChaCha8Rng::seed_from_u64(12);
+        let mut builder = PanelBuilder::new(30, 60);
+        for item in 0..30 {
+            for period in 0..60 {
+                let luck: f64 = StandardNormal.sample(&mut rng);
+                let noise: f64 = rng.random_range(-0.05..0.05);
+                let planned = noise - follows * luck;
+                let is_random = with_experiments && period % 4 == 0;
+                let shock = if is_random { rng.random_range(-0.1..0.1) } else { 0.0 };
+                let mean = (3.0 - 2.0 * (planned + shock) + 0.3 * luck).exp();
+                builder.push(&PanelRow {
+                    item,
+                    period,
+                    units: Poisson::new(mean).unwrap().sample(&mut rng),
+                    price: 10.0 * (planned + shock).exp(),
+                    competitor: None,
+                    promotion: 0.0,
+                    exposure: 1.0,
+                    randomised: is_random
+                        .then_some(Randomised { expected_price: Some(10.0 * planned.exp()) }),
+                });
+            }
+        }
+        builder.build(&[Some(1); 30])
+    }
+
+    #[test]
+    fn cuts_in_an_items_good_weeks_are_told_from_the_effect_of_the_cuts() {
+        let panel = panel(0.05, true);
+        let response = fit(&panel, &ResponseParams::default(), NEVER_STOP).unwrap();
+        let meter = bias_meter(&panel, &response);
+        let bias = meter.categories[0].unwrap();
+        let off = (bias.experimental.mean + 2.0).abs() / bias.experimental.standard_error();
+        assert!(off < 3.0, "the experiment is right: {bias:?}");
+        assert!(bias.observational.mean < -4.0 && bias.experiment_wins(), "{bias:?}");
+        // One category is the shop; the search starts elsewhere and ends within its tolerance.
+        let shop = meter.shop.unwrap();
+        assert!((shop.experimental.mean - bias.experimental.mean).abs() < 1e-6);
+        assert!((shop.observational.mean - bias.observational.mean).abs() < 1e-6);
+        let corrected = response.without_bias(&meter);
+        let difference = bias.difference();
+        for item in 0..30 {
+            let (before, after) = (response.item(item).unwrap(), corrected.item(item).unwrap());
+            let moved = after.coefficients[1] - before.coefficients[1];
+            assert!((moved + difference.mean).abs() < 1e-12);
+            let grown = after.covariance.at(1, 1) - before.covariance.at(1, 1);
+            assert!((grown - difference.variance).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn where_prices_follow_nothing_both_agree_and_nothing_is_moved() {
+        let panel = panel(0.0, true);
+        let response = fit(&panel, &ResponseParams::default(), NEVER_STOP).unwrap();
+        let meter = bias_meter(&panel, &response);
+        let bias = meter.categories[0].unwrap();
+        assert!(!bias.experiment_wins(), "{bias:?}");
+        assert!((bias.observational.mean + 2.0).abs() < 3.5 * bias.observational.standard_error());
+        assert_eq!(response.without_bias(&meter), response);
+    }
+
+    #[test]
+    fn without_experiments_there_is_no_meter() {
+        let panel = panel(0.0, false);
+        let response = fit(&panel, &ResponseParams::default(), NEVER_STOP).unwrap();
+        let meter = bias_meter(&panel, &response);
+        assert_eq!((meter.categories, meter.shop), (vec![None], None));
+    }
+
+    #[test]
+    fn the_experiment_wins_beyond_two_errors() {
+        let bias = |mean| Bias {
+            observational: Belief { mean, variance: 0.09 },
+            experimental: Belief { mean: -2.0, variance: 0.16 },
+        };
+        assert!(!bias(-2.99).experiment_wins() && bias(-3.01).experiment_wins());
+    }
+}

@@ -52,3 +52,6 @@ pub use posterior::{
 };
 pub use random_effects::{RandomEffects, random_effects};
 pub use symmetric::{Symmetric3, Triple};
+
+#[cfg(test)]
+mod tests;

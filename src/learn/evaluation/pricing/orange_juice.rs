@@ -278,3 +278,82 @@ pub fn short_histories(
         positive: estimates.each_ref().map(positive),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::recommenders::NEVER_STOP;
+
+    /// A number between -0.5 and 0.5 that has no pattern.
+    fn scatter(at: u32) -> f64 {
+        f64::from(at.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24) - 0.5
+    }
+
+    /// Four stores over 110 weeks; a brand's elasticity is `-1.5 - 0.2·brand`, its competitors' together 0.5.
+    fn weeks(noise: f64) -> Vec<JuiceWeek> {
+        let mut rows = vec![];
+        for at in 0..4 * 110_u32 {
+            let (store, week) = (at % 4, at / 4);
+            let log_prices: [f64; N_BRANDS] =
+                std::array::from_fn(|brand| 0.6 * scatter(at * 64 + brand as u32));
+            for brand in 0..N_BRANDS {
+                let key = at * 64 + 16 + brand as u32;
+                let feature = f64::from(u8::from(scatter(key) > 0.3));
+                let own = -1.5 - 0.2 * brand as f64;
+                let others = log_prices.iter().sum::<f64>() - log_prices[brand];
+                let log_units = 9.0
+                    + 0.2 * f64::from(store)
+                    + own * log_prices[brand]
+                    + 0.05 * others
+                    + 0.4 * feature
+                    + noise * scatter(key + 16);
+                let (prices, deal) = (log_prices.map(f64::exp), scatter(key + 32).abs());
+                rows.push(JuiceWeek { store, brand, week, log_units, prices, deal, feature });
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn regressions_without_noise_find_what_made_the_sales() {
+        for (brand, found) in brand_regressions(&weeks(0.0)).into_iter().enumerate() {
+            let found = found.unwrap();
+            assert!((found.own + 1.5 + 0.2 * brand as f64).abs() < 1e-9, "{found:?}");
+            assert!((found.cross - 0.05).abs() < 1e-9 && (found.feature - 0.4).abs() < 1e-9);
+        }
+        assert_eq!(brand_regressions(&[]), [None; N_BRANDS]);
+        let sale = |at: u32| {
+            let (brand, is_featured) = (at as usize % 3, at % 2 == 0);
+            let price = (1.0 + scatter(at)).max(0.6);
+            let slope = -2.0 - brand as f64 - if is_featured { 1.0 } else { 0.0 };
+            CartonSale { sales: price.powf(slope), price, brand, is_featured }
+        };
+        let rows: Vec<CartonSale> = (0..120).map(sale).collect();
+        let found = textbook(&rows).unwrap();
+        let slopes = &found.by_brand_and_feature.coefficients;
+        let expected = [-2.0, -3.0, -4.0, -3.0, -4.0, -5.0];
+        let seen = slopes[3..6].iter().chain(&slopes[9..12]);
+        assert!(seen.zip(expected).all(|(seen, expected)| (seen - expected).abs() < 1e-9));
+        assert!((found.by_brand_and_feature.r_squared - 1.0).abs() < 1e-9);
+        assert!(found.price.r_squared < found.by_brand.r_squared);
+        assert_eq!(textbook(&[]), None);
+    }
+
+    #[test]
+    fn pooling_helps_short_histories() {
+        let rows = weeks(1.5);
+        let params = ResponseParams::default();
+        let short = short_histories(&rows, &params, NEVER_STOP).unwrap();
+        assert_eq!(short.n_cells, 44);
+        assert!(
+            short.shrunk_rmse < short.raw_rmse && short.model_rmse < short.raw_rmse,
+            "{short:?}"
+        );
+        let (brands, _) = pooled_brands(&rows, &params, NEVER_STOP).unwrap();
+        for (brand, found) in brands.iter().enumerate() {
+            assert!((found.own + 1.5 + 0.2 * brand as f64).abs() < 0.4, "{brand} {found:?}");
+            assert!(found.cross > 0.0 && (found.feature - 0.4).abs() < 0.3, "{brand} {found:?}");
+        }
+        assert!(short_histories(&rows[..99], &params, NEVER_STOP).is_err());
+    }
+}

@@ -428,3 +428,6 @@ fn mean_over(pieces: &[Priced], of: impl Fn(&Priced) -> f64) -> (f64, f64) {
     });
     (time, if time > 0.0 { sum / time } else { 0.0 })
 }
+
+#[cfg(test)]
+mod tests;
