@@ -17,24 +17,24 @@ pub struct LeastSquares {
     pub r_squared: f64,
 }
 
-/// Regresses `y (m)` on the columns of `x (m, n)`, by an orthonormal basis of them (Golub and Van Loan, *Matrix Computations*, 4th ed. 2013, section
+/// Regresses `y (n_rows)` on the columns of `x (n_rows, n)`, by an orthonormal basis of them (Golub and Van Loan, *Matrix Computations*, 4th ed. 2013, section
 /// 5.3). `None` if there are no more rows than columns, if columns depend on each other, or if anything is not finite.
 ///
 /// # Panics
 ///
 /// If `y` has not as many entries as `x` has rows.
 pub fn least_squares(x: ArrayView2<'_, f64>, y: &[f64]) -> Option<LeastSquares> {
-    let (m, n) = x.dim();
-    assert_eq!(m, y.len(), "every row has a y");
+    let (n_rows, n) = x.dim();
+    assert_eq!(n_rows, y.len(), "every row has a y");
     let finite = x.iter().chain(y).all(|value| value.is_finite());
-    if n == 0 || m <= n || !finite {
+    if n == 0 || n_rows <= n || !finite {
         return None;
     }
     let x = x.as_standard_layout();
-    let q = orthonormal_basis(x.view());
-    let r = transposed_product(q.view(), x.view());
-    let y_column = Array2::from_shape_vec((m, 1), y.to_vec()).expect("a column holds m entries");
-    let projected = transposed_product(q.view(), y_column.view());
+    let basis = orthonormal_basis(x.view());
+    let r = transposed_product(basis.view(), x.view());
+    let y_column = Array2::from_shape_vec((n_rows, 1), y.to_vec()).expect("a column holds every y");
+    let projected = transposed_product(basis.view(), y_column.view());
     let length = |column: usize| x.column(column).iter().map(|x| x * x).sum::<f64>().sqrt();
     if (0..n).any(|j| r[(j, j)].abs() <= INDEPENDENT_MIN * length(j)) {
         return None;
@@ -48,7 +48,7 @@ pub fn least_squares(x: ArrayView2<'_, f64>, y: &[f64]) -> Option<LeastSquares> 
         solution
     };
     let coefficients = solve(&|row| projected[(row, 0)]);
-    let mean = y.iter().sum::<f64>() / m as f64;
+    let mean = y.iter().sum::<f64>() / n_rows as f64;
     let (mut residual, mut total) = (0.0, 0.0);
     for (row, y) in x.rows().into_iter().zip(y) {
         let fitted: f64 =
@@ -56,7 +56,7 @@ pub fn least_squares(x: ArrayView2<'_, f64>, y: &[f64]) -> Option<LeastSquares> 
         residual += (y - fitted).powi(2);
         total += (y - mean).powi(2);
     }
-    let variance = residual / (m - n) as f64;
+    let variance = residual / (n_rows - n) as f64;
     // The columns of R⁻¹, whose rows have the squared lengths that the coefficients' variances are.
     let inverse: Vec<Vec<f64>> =
         (0..n).map(|unit| solve(&|row| if row == unit { 1.0 } else { 0.0 })).collect();

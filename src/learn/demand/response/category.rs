@@ -18,7 +18,7 @@ const STEP_MAX: f64 = 1.0;
 /// What all rows of a category say, by period and together.
 #[derive(Clone, Debug)]
 pub(super) struct Sums {
-    /// By period: score, information, and information times each of [`common`].
+    /// By period: score, information, and information times log price, competitors' log price and promotion.
     periods: Vec<[f64; 5]>,
     gradient: Triple,
     information: Symmetric3,
@@ -81,8 +81,10 @@ pub(super) struct Pull {
 pub(super) fn step(category: &mut Category, sums: &Sums, pull: Pull) -> Triple {
     let mut gradient = sums.gradient;
     let mut information = sums.information;
-    for k in 0..3 {
-        gradient[k] -= pull.excess[k] * pull.precision[k];
+    for (gradient, (excess, precision)) in
+        gradient.iter_mut().zip(pull.excess.iter().zip(pull.precision))
+    {
+        *gradient -= excess * precision;
     }
     information.add_diagonal(pull.precision);
     category.information = sums.periods.iter().map(|period| period[1]).collect();
@@ -97,8 +99,8 @@ pub(super) fn step(category: &mut Category, sums: &Sums, pull: Pull) -> Triple {
     for period in 0..sums.periods.len() {
         if let Some((score, weight, parts)) = effects(category, period) {
             information.add_outer(-1.0 / weight, parts);
-            for k in 0..3 {
-                gradient[k] -= parts[k] * score / weight;
+            for (gradient, part) in gradient.iter_mut().zip(parts) {
+                *gradient -= part * score / weight;
             }
         }
     }

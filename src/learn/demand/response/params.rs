@@ -84,7 +84,7 @@ impl CoefficientPrior {
         let [mean, deviation, item_sd, bounds] = names;
         check(self.shop_mean.abs() <= 100.0, mean, "between -100 and 100", self.shop_mean)?;
         for sd in [self.shop_sd, self.category_sd, self.item_sd_min] {
-            let fits = 1e-3 <= sd && sd <= 1e4;
+            let fits = (1e-3..=1e4).contains(&sd);
             check(fits, deviation, "between 0.001 and 10000", sd)?;
         }
         let ordered = self.item_sd_min <= self.item_sd && self.item_sd <= self.item_sd_max;
@@ -168,13 +168,13 @@ impl ResponseParams {
         ])?;
         let (items, promotion_sd, tolerance) =
             (self.prior_items, self.promotion_sd, self.tolerance);
-        let fits = 0.1 <= items && items <= 1e6;
+        let fits = (0.1..=1e6).contains(&items);
         check(fits, "prior_items", "between 0.1 and 1000000", items)?;
-        let fits = 1e-3 <= promotion_sd && promotion_sd <= 1e3;
+        let fits = (1e-3..=1e3).contains(&promotion_sd);
         check(fits, "promotion_sd", "between 0.001 and 1000", promotion_sd)?;
         let n = self.n_sweeps;
         check((1..=10_000).contains(&n), "n_sweeps", "between 1 and 10000", n)?;
-        let fits = 1e-9 <= tolerance && tolerance <= 1.0;
+        let fits = (1e-9..=1.0).contains(&tolerance);
         check(fits, "tolerance", "between 1e-9 and 1", tolerance)
     }
 }

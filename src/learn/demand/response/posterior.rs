@@ -108,7 +108,8 @@ pub struct CategoryResponse {
     pub cross_elasticity: Belief,
     /// Standard deviation of its items around it.
     pub cross_elasticity_sd: f64,
-    /// What a promotion adds to the logarithm of sales.
+    /// What a promotion adds to the logarithm of sales; its variance takes the items' own coefficients for known, and is somewhat too
+    /// small (measured on made-up sales: squared errors are 1.3 times it).
     pub promotion: Belief,
     /// `phi`: part of the variance of sales over their mean; at least 1.
     pub overdispersion: f64,
@@ -282,12 +283,11 @@ impl DemandResponse {
         prior: impl Fn(&CategoryResponse) -> (Belief, f64),
     ) -> Option<Elasticity> {
         let category = self.category_of(item)?;
-        let (mean, variance) = match self.item(item) {
-            Some(item) => (item.coefficients[k], item.covariance.at(k, k)),
-            None => {
-                let (belief, sd) = prior(category);
-                (belief.mean, belief.variance + sd * sd)
-            }
+        let (mean, variance) = if let Some(item) = self.item(item) {
+            (item.coefficients[k], item.covariance.at(k, k))
+        } else {
+            let (belief, sd) = prior(category);
+            (belief.mean, belief.variance + sd * sd)
         };
         let truncated = Truncated::new(mean, variance.sqrt(), self.bounds[k - 1]);
         let (q05, q95) = (truncated.quantile(0.05), truncated.quantile(0.95));
@@ -329,10 +329,8 @@ impl DemandResponse {
         let mut sample = || {
             let z: Triple = std::array::from_fn(|_| StandardNormal.sample(&mut rng));
             let mut draw = response.coefficients;
-            for row in 0..3 {
-                for column in 0..=row {
-                    draw[row] += root.at(row, column) * z[column];
-                }
+            for (row, x) in draw.iter_mut().enumerate() {
+                *x += (0..=row).map(|column| root.at(row, column) * z[column]).sum::<f64>();
             }
             draw
         };

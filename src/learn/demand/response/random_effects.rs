@@ -1,6 +1,6 @@
 //! Many estimates of the same kind with known errors: how far they truly differ, and what each should be believed to be.
 //!
-//! Source: DerSimonian and Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 1986: the between-study
+//! Source: `DerSimonian` and Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 1986: the between-study
 //! variance by moments of Cochran's `Q`. `I²` is that of Higgins and Thompson, "Quantifying heterogeneity in a
 //! meta-analysis", Statistics in Medicine 2002.
 

@@ -38,14 +38,14 @@ impl Symmetric3 {
     /// The lower triangle `l` with `l·lᵀ` equal to this matrix, which must be positive definite; a pivot that rounding made less
     /// than nothing counts as nothing.
     pub(super) fn cholesky(&self) -> Self {
-        let [a, b, c, d, e, f] = self.0;
+        let [x00, x10, x11, x20, x21, x22] = self.0;
         let root = |x: f64| x.max(0.0).sqrt();
         let over = |x: f64, pivot: f64| if pivot > 0.0 { x / pivot } else { 0.0 };
-        let first = root(a);
-        let (second_first, third_first) = (over(b, first), over(d, first));
-        let second = root(c - second_first * second_first);
-        let third_second = over(e - third_first * second_first, second);
-        let third = root(f - third_first * third_first - third_second * third_second);
+        let first = root(x00);
+        let (second_first, third_first) = (over(x10, first), over(x20, first));
+        let second = root(x11 - second_first * second_first);
+        let third_second = over(x21 - third_first * second_first, second);
+        let third = root(x22 - third_first * third_first - third_second * third_second);
         Self([first, second_first, second, third_first, third_second, third])
     }
 

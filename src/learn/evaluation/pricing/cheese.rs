@@ -1,6 +1,6 @@
 //! Sliced cheese at 88 retailers: one brand, and price slopes that differ wildly if each is estimated alone.
 //!
-//! Data: `cheese` of the R package `bayesm` (Boatwright, McCulloch, Rossi, "Account-level modeling for trade promotion", JASA 1999):
+//! Data: `cheese` of the R package `bayesm` (Boatwright, `McCulloch`, Rossi, "Account-level modeling for trade promotion", JASA 1999):
 //! weekly volume, share of volume on display, and price. Reference: every retailer's regression of log volume on log
 //! price and display, and what the slopes have in common.
 
@@ -47,7 +47,9 @@ pub fn cheese(weeks: &[CheeseWeek]) -> Option<CheeseReport> {
     let weeks: Vec<CheeseWeek> = weeks.iter().filter(usable).copied().collect();
     let n_retailers = weeks.iter().map(|week| week.retailer as usize + 1).max().unwrap_or(0);
     let mut by_retailer = vec![Vec::new(); n_retailers];
-    weeks.iter().for_each(|week| by_retailer[week.retailer as usize].push(*week));
+    for week in &weeks {
+        by_retailer[week.retailer as usize].push(*week);
+    }
     let line = |weeks: &[CheeseWeek]| {
         let x = |week: &CheeseWeek| [1.0, week.price.ln(), week.display];
         let plain = |week: &CheeseWeek| [1.0, week.price.ln()];

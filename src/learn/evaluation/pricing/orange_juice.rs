@@ -127,7 +127,9 @@ pub fn brand_regressions(rows: &[JuiceWeek]) -> Vec<Option<BrandResponse>> {
             let n = store.len() as f64;
             let mean: [f64; 14] =
                 std::array::from_fn(|k| store.iter().map(|row| row[k]).sum::<f64>() / n);
-            store.iter_mut().for_each(|row| (0..14).for_each(|k| row[k] -= mean[k]));
+            for row in store {
+                row.iter_mut().zip(mean).for_each(|(value, mean)| *value -= mean);
+            }
         }
         let centred: Vec<[f64; 14]> = by_store.into_values().flatten().collect();
         let x = |row: &[f64; 14]| -> [f64; 13] { std::array::from_fn(|k| row[k]) };
@@ -283,22 +285,17 @@ pub fn short_histories(
 mod tests {
     use super::*;
     use crate::learn::recommenders::NEVER_STOP;
-
-    /// A number between -0.5 and 0.5 that has no pattern.
-    fn scatter(at: u32) -> f64 {
-        f64::from(at.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24) - 0.5
-    }
+    use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
     /// Four stores over 110 weeks; a brand's elasticity is `-1.5 - 0.2·brand`, its competitors' together 0.5.
     fn weeks(noise: f64) -> Vec<JuiceWeek> {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
         let mut rows = vec![];
         for at in 0..4 * 110_u32 {
             let (store, week) = (at % 4, at / 4);
-            let log_prices: [f64; N_BRANDS] =
-                std::array::from_fn(|brand| 0.6 * scatter(at * 64 + brand as u32));
+            let log_prices: [f64; N_BRANDS] = std::array::from_fn(|_| rng.random_range(-0.3..0.3));
             for brand in 0..N_BRANDS {
-                let key = at * 64 + 16 + brand as u32;
-                let feature = f64::from(u8::from(scatter(key) > 0.3));
+                let feature = f64::from(u8::from(rng.random_bool(0.2)));
                 let own = -1.5 - 0.2 * brand as f64;
                 let others = log_prices.iter().sum::<f64>() - log_prices[brand];
                 let log_units = 9.0
@@ -306,8 +303,8 @@ mod tests {
                     + own * log_prices[brand]
                     + 0.05 * others
                     + 0.4 * feature
-                    + noise * scatter(key + 16);
-                let (prices, deal) = (log_prices.map(f64::exp), scatter(key + 32).abs());
+                    + noise * rng.random_range(-0.5..0.5);
+                let (prices, deal) = (log_prices.map(f64::exp), rng.random_range(0.0..1.0));
                 rows.push(JuiceWeek { store, brand, week, log_units, prices, deal, feature });
             }
         }
@@ -322,13 +319,14 @@ mod tests {
             assert!((found.cross - 0.05).abs() < 1e-9 && (found.feature - 0.4).abs() < 1e-9);
         }
         assert_eq!(brand_regressions(&[]), [None; N_BRANDS]);
-        let sale = |at: u32| {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let mut sale = |at: u32| {
             let (brand, is_featured) = (at as usize % 3, at % 2 == 0);
-            let price = (1.0 + scatter(at)).max(0.6);
+            let price: f64 = rng.random_range(0.6..1.5);
             let slope = -2.0 - brand as f64 - if is_featured { 1.0 } else { 0.0 };
             CartonSale { sales: price.powf(slope), price, brand, is_featured }
         };
-        let rows: Vec<CartonSale> = (0..120).map(sale).collect();
+        let rows: Vec<CartonSale> = (0..120).map(&mut sale).collect();
         let found = textbook(&rows).unwrap();
         let slopes = &found.by_brand_and_feature.coefficients;
         let expected = [-2.0, -3.0, -4.0, -3.0, -4.0, -5.0];

@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn counting_is_right_where_logarithms_halve_the_elasticity() {
-        let few = slow_sellers(1.0, 1_500, 1, NEVER_STOP).unwrap();
-        // 1,500 histories of deviation 1.15: a standard error of 0.03, of which this is three.
-        assert!((few.counts.mean - ELASTICITY).abs() < 0.09, "{few:?}");
+        let few = slow_sellers(1.0, 500, 1, NEVER_STOP).unwrap();
+        // 500 histories of deviation 1.15: a standard error of 0.05, of which this is three.
+        assert!((few.counts.mean - ELASTICITY).abs() < 0.15, "{few:?}");
         assert!(few.log_plus_one.mean > -1.7 && few.without_zeros.mean > -1.7, "{few:?}");
         assert!(few.pooled_rmse < 0.25 * few.counts_rmse, "{few:?}");
     }

@@ -225,8 +225,7 @@ struct Priced {
     span: Span,
     log_price: f64,
     is_promoted: bool,
-    /// Logarithm of the expected price, if that is known.
-    lottery: Option<Option<f64>>,
+    lottery: Option<Randomised>,
 }
 
 /// The records of one item, oldest first.
@@ -291,7 +290,7 @@ impl ItemHistory<'_> {
         }
         let is_random = pieces.iter().all(|piece| piece.lottery.is_some());
         let expected: Option<Vec<f64>> =
-            pieces.iter().map(|piece| piece.lottery.flatten()).collect();
+            pieces.iter().map(|piece| piece.lottery?.expected_price.map(f64::ln)).collect();
         let expected = expected.map(|logs| {
             let sum: f64 =
                 pieces.iter().zip(&logs).map(|(piece, log)| length(&piece.span) * log).sum();
@@ -326,8 +325,10 @@ impl ItemHistory<'_> {
             span,
             log_price: spell.price.ln(),
             is_promoted: spell.is_promoted,
-            lottery: spell.randomised.map(|draw| {
-                draw.expected_price.filter(|&price| price.is_finite() && price > 0.0).map(f64::ln)
+            lottery: spell.randomised.map(|draw| Randomised {
+                expected_price: draw
+                    .expected_price
+                    .filter(|&price| price.is_finite() && price > 0.0),
             }),
         });
         priced.collect()
