@@ -17,10 +17,10 @@
 //! | --- | --- |
 //! | what goes in | [`panel`], built from orders and prices by [`weeks`] |
 //! | what is believed before any sale | [`params`] |
-//! | how it is fitted | [`fit`], with `item`, `category`, `pool` and `dispersion` for its steps |
+//! | how it is fitted | [`mod@fit`], with `item`, `category`, `pool` and `dispersion` for its steps |
 //! | what comes out | [`posterior`], with [`evidence`] for what it rests on |
 //! | whether it can be trusted | [`bias`]: against prices drawn at random |
-//! | many estimates with known errors | [`random_effects`] |
+//! | many estimates with known errors | [`mod@random_effects`] |
 //!
 //! Deliberately not here: what price to ask (that is deciding), stock, and forecasts of the level; the effect of a period to come is that of
 //! the last ones. Departures from full Bayes: posteriors are normal around the mode (Laplace), spreads are estimated and then taken for known, and bounds

@@ -2,9 +2,9 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | is an elasticity right where one unit is sold a week | [`slow_sellers`] |
+//! | is an elasticity right where one unit is sold a week | [`mod@slow_sellers`] |
 //! | does it agree with published regressions; does pooling help a short history | [`orange_juice`] |
-//! | do sellers of one good truly differ | [`cheese`] |
+//! | do sellers of one good truly differ | [`mod@cheese`] |
 //!
 //! Not here: reading the files; protocols take rows.
 
