@@ -17,8 +17,9 @@ pub struct LeastSquares {
     pub r_squared: f64,
 }
 
-/// Regresses `y (n_rows)` on the columns of `x (n_rows, n)`, by an orthonormal basis of them (Golub and Van Loan, *Matrix Computations*, 4th ed. 2013, section
-/// 5.3). `None` if there are no more rows than columns, if columns depend on each other, or if anything is not finite.
+/// Regresses `y (n_rows)` on the columns of `x (n_rows, n)`, by an orthonormal basis of them (Golub and Van
+/// Loan, *Matrix Computations*, 4th ed. 2013, section 5.3). `None` if there are no more rows than columns, if
+/// columns depend on each other, or if anything is not finite.
 ///
 /// # Panics
 ///
@@ -75,7 +76,8 @@ mod tests {
     fn a_line_through_four_points_is_the_one_by_hand() {
         let x = array![[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]];
         let line = least_squares(x.view(), &[1.0, 3.0, 4.0, 8.0]).unwrap();
-        // Slope 11/5, intercept 4 - 1.5·2.2; residuals .3, .1, -1.1, .7: 1.8 in squares, .9 of variance, over 5 for the slope.
+        // Slope 11/5, intercept 4 - 1.5·2.2; residuals .3, .1, -1.1, .7: 1.8 in squares, .9 of variance, over
+        // 5 for the slope.
         let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
         assert!(close(line.coefficients[1], 2.2) && close(line.coefficients[0], 0.7));
         assert!(close(line.standard_errors[1], (0.9_f64 / 5.0).sqrt()));

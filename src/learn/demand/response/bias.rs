@@ -1,14 +1,17 @@
 //! Whether the elasticity that history shows is the one that experiments show.
 //!
-//! Prices are not set at random: who cuts them in good weeks, or when a competitor is sold out, reads the reason of the cut for its effect.
-//! Where prices were drawn at random that cannot be. So the elasticity is estimated twice for the same items, from the periods with
-//! random prices and from the others, and where the two differ by more than two standard errors the experiment wins.
+//! Prices are not set at random: who cuts them in good weeks, or when a competitor is sold out, reads the
+//! reason of the cut for its effect. Where prices were drawn at random that cannot be. So the elasticity is
+//! estimated twice for the same items, from the periods with random prices and from the others, and where the
+//! two differ by more than two standard errors the experiment wins.
 //!
-//! Both are moment estimates with an intercept for every item, all else as fitted: `sum of z·(y - mu)/(phi + alpha·mu) = 0` for the
-//! instrument `z`. From history `z` is the logarithm of price itself, quasi-likelihood. From experiments it is the logarithm of
-//! price less that expected of the lottery: residual on residual (Robinson, "Root-n-consistent semiparametric regression", Econometrica
-//! 1988) for counts (Mullahy, "Instrumental-variable estimation of count data models", Review of Economics and Statistics 1997).
-//! Departure: one elasticity for a whole category, because few items have enough random periods of their own.
+//! Both are moment estimates with an intercept for every item, all else as fitted:
+//! `sum of z·(y - mu)/(phi + alpha·mu) = 0` for the instrument `z`. From history `z` is the logarithm of
+//! price itself, quasi-likelihood. From experiments it is the logarithm of price less that expected of the
+//! lottery: residual on residual (Robinson, "Root-n-consistent semiparametric regression", Econometrica 1988)
+//! for counts (Mullahy, "Instrumental-variable estimation of count data models", Review of Economics and
+//! Statistics 1997). Departure: one elasticity for a whole category, because few items have enough random
+//! periods of their own.
 
 use super::{
     panel::{Panel, Row},
@@ -179,8 +182,8 @@ fn known(category: &CategoryResponse, row: &Row) -> f64 {
 impl DemandResponse {
     /// The same response, without the bias of those categories in which the experiment wins.
     ///
-    /// What history shows of every item of a category is taken to be off by the category's bias, and so is moved by it; its
-    /// variance grows by that of the bias.
+    /// What history shows of every item of a category is taken to be off by the category's bias, and so is
+    /// moved by it; its variance grows by that of the bias.
     #[must_use]
     pub fn without_bias(&self, meter: &BiasMeter) -> Self {
         let mut corrected = self.clone();

@@ -1,9 +1,10 @@
 //! One category, given its items: period effects, promotion, and a common shift of its items' elasticities.
 //!
-//! Items and periods explain each other where prices of a category move together, and steps on one after the other
-//! would creep. So the shift that all elasticities share is found together with the effects, which are eliminated first: the
-//! effects' part of the information is diagonal, and what is left is three by three (Frisch and Waugh, "Partial time
-//! regressions as compared with individual trends", Econometrica 1933, for weighted rows).
+//! Items and periods explain each other where prices of a category move together, and steps on one after the
+//! other would creep. So the shift that all elasticities share is found together with the effects, which are
+//! eliminated first: the effects' part of the information is diagonal, and what is left is three by three
+//! (Frisch and Waugh, "Partial time regressions as compared with individual trends", Econometrica 1933, for
+//! weighted rows).
 
 use super::{
     dispersion::Spread,
@@ -119,8 +120,8 @@ pub(super) fn step(category: &mut Category, sums: &Sums, pull: Pull) -> Triple {
     [recentre(category), shift[0], shift[1]]
 }
 
-/// Moves what all effects share to where the prior has it, the rest being the items' level, which is returned: the rows cannot tell
-/// the two apart.
+/// Moves what all effects share to where the prior has it, the rest being the items' level, which is
+/// returned: the rows cannot tell the two apart.
 fn recentre(category: &mut Category) -> f64 {
     let (mut precision, mut excess) = (0.0, 0.0);
     let expected = category.effect_means.iter().zip(&category.effect_variances);

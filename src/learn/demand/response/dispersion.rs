@@ -1,8 +1,9 @@
 //! How much more sales vary than a Poisson count of their mean.
 //!
-//! Squared residuals are regressed on what they are expected to be, `phi·mu + alpha·mu²`, each weighted by the inverse square of
-//! that (Breslow, "Extra-Poisson variation in log-linear models", Applied Statistics 1984, with the moments
-//! as a regression; iterated with the fit). Orders of many units make `phi`, weeks that differ make `alpha`.
+//! Squared residuals are regressed on what they are expected to be, `phi·mu + alpha·mu²`, each weighted by
+//! the inverse square of that (Breslow, "Extra-Poisson variation in log-linear models", Applied Statistics
+//! 1984, with the moments as a regression; iterated with the fit). Orders of many units make `phi`, weeks
+//! that differ make `alpha`.
 
 use super::item::Fitted;
 

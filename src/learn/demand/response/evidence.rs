@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 /// Prices closer than this share are one price point: roundings of the same label.
 const SAME_PRICE: f64 = 0.005;
 
-/// Least deviation of the logarithm of price at which an elasticity can be told at all: with less, rounding and
-/// the time of the week at which a price changed are as large. From den Boer and Zwart, "Simultaneously learning and
-/// optimizing using controlled variance pricing", Management Science 2014: without dispersion of prices there is no learning.
+/// Least deviation of the logarithm of price at which an elasticity can be told at all: with less, rounding
+/// and the time of the week at which a price changed are as large. From den Boer and Zwart, "Simultaneously
+/// learning and optimizing using controlled variance pricing", Management Science 2014: without dispersion of
+/// prices there is no learning.
 pub const PRICE_SD_MIN: f64 = 0.01;
 
 /// How far an elasticity is the item's own.

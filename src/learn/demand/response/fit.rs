@@ -1,9 +1,9 @@
 //! Sweeps over items, categories and the shop until nothing moves.
 //!
-//! Penalised quasi-likelihood by Newton steps in blocks (Breslow and Clayton, "Approximate inference in generalized linear mixed models",
-//! JASA 1993): every item's own coefficients given its category, then means and spreads, then every category's effects with
-//! what its items share. A sweep is linear in rows. Parallel over fixed blocks of items; what is summed
-//! over blocks is summed in their order.
+//! Penalised quasi-likelihood by Newton steps in blocks (Breslow and Clayton, "Approximate inference in
+//! generalized linear mixed models", JASA 1993): every item's own coefficients given its category, then means
+//! and spreads, then every category's effects with what its items share. A sweep is linear in rows. Parallel
+//! over fixed blocks of items; what is summed over blocks is summed in their order.
 
 use super::{
     category::{self, Pull, Sums},
@@ -230,8 +230,8 @@ impl<'a> Fit<'a> {
 
     /// Updates means and spreads of the coefficients.
     ///
-    /// The items follow their means at once, as far as the prior has a share in them: otherwise the next step on what they
-    /// share would correct for the same distance once more.
+    /// The items follow their means at once, as far as the prior has a share in them: otherwise the next step
+    /// on what they share would correct for the same distance once more.
     fn pool_items(&mut self) {
         let mut evidence = vec![[Evidence::default(); 3]; self.categories.len()];
         for (_, category, step) in self.items() {
@@ -259,8 +259,8 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// The logarithm of units by exposed period, of an item that sold nothing as if it had sold half a unit: where the first step
-/// starts from.
+/// The logarithm of units by exposed period, of an item that sold nothing as if it had sold half a unit:
+/// where the first step starts from.
 fn level_of(panel: &Panel, item: usize) -> f64 {
     let rows = panel.rows(item).iter();
     let (units, exposure) = rows.fold((0.0, 0.0), |(units, exposure), row| {

@@ -1,8 +1,9 @@
 //! One item, given its category: a Newton step on its coefficients, and how well they are known.
 //!
-//! The score of a count with mean `mu = exp(eta)` and variance `phi·mu + alpha·mu²` is `(y - mu) / (phi + alpha·mu)` by unit
-//! of `eta`, the information `mu / (phi + alpha·mu)` (quasi-likelihood: `McCullagh` and Nelder, *Generalized Linear
-//! Models*, 2nd ed. 1989, chapter 9). `alpha = 0` is Poisson with overdispersion, `phi = 1` is negative binomial.
+//! The score of a count with mean `mu = exp(eta)` and variance `phi·mu + alpha·mu²` is
+//! `(y - mu) / (phi + alpha·mu)` by unit of `eta`, the information `mu / (phi + alpha·mu)` (quasi-likelihood:
+//! `McCullagh` and Nelder, *Generalized Linear Models*, 2nd ed. 1989, chapter 9). `alpha = 0` is Poisson with
+//! overdispersion, `phi = 1` is negative binomial.
 
 use super::{
     panel::{ItemRows, Row},

@@ -6,9 +6,10 @@
 //! log mu = a_i + s_c(t) + log e + eps_i·log(p / p̄_i) + gam_i·log(p_c / p̄_c,i) + beta_c·promotion
 //! ```
 //!
-//! with the exposure `e` (share of the period in which the item could be bought), own price `p` and competitors' `p_c` over the item's means, and
-//! for each category `c` the effects of periods and of promotion. Elasticities are drawn towards their category's mean and that towards the
-//! shop's, as far as the data leave them open.
+//! with the exposure `e` (share of the period in which the item could be bought), own price `p` and
+//! competitors' `p_c` over the item's means, and for each category `c` the effects of periods and of
+//! promotion. Elasticities are drawn towards their category's mean and that towards the shop's, as far as the
+//! data leave them open.
 //!
 //! Logarithms of counts are never taken: `log(q + c)` halves the elasticity of an item that sells once a week. Nor are
 //! weeks without a sale left out.
@@ -22,9 +23,10 @@
 //! | whether it can be trusted | [`bias`]: against prices drawn at random |
 //! | many estimates with known errors | [`mod@random_effects`] |
 //!
-//! Deliberately not here: what price to ask (that is deciding), stock, and forecasts of the level; the effect of a period to come is that of
-//! the last ones. Departures from full Bayes: posteriors are normal around the mode (Laplace), spreads are estimated and then taken for known, and bounds
-//! on elasticities apply to what comes out, not within the fit.
+//! Deliberately not here: what price to ask (that is deciding), stock, and forecasts of the level; the effect
+//! of a period to come is that of the last ones. Departures from full Bayes: posteriors are normal around the
+//! mode (Laplace), spreads are estimated and then taken for known, and bounds on elasticities apply to what
+//! comes out, not within the fit.
 
 pub mod bias;
 mod category;

@@ -60,8 +60,8 @@ impl CoefficientPrior {
         high: 2.0,
     };
 
-    /// The prior of the level, the logarithm of units in a period at the item's mean price. All but flat: it only keeps an
-    /// item without a sale finite, at a level below those of its category. Our choice.
+    /// The prior of the level, the logarithm of units in a period at the item's mean price. All but flat: it
+    /// only keeps an item without a sale finite, at a level below those of its category. Our choice.
     pub const LEVEL: Self = Self {
         shop_mean: 0.0,
         shop_sd: 100.0,

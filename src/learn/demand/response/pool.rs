@@ -1,11 +1,12 @@
 //! Empirical Bayes: what the items say about their category, and the categories about the shop.
 //!
-//! Items are normal around their category's mean, categories around the shop's (Gelman et al., *Bayesian Data Analysis*, 3rd ed.
-//! 2013, section 5.4; Morris, "Parametric empirical Bayes inference", JASA 1983). Means are found by their marginal
-//! likelihood given the spread, spreads by Fisher scoring. With an item's posterior mean `m` and variance `v` under a prior of mean
-//! `mu` and variance `t`, `rho = 1 - v/t` is the share of its own data, `rho/t` the marginal precision of
-//! its estimate and `(m - mu)/t` that precision times the estimate's distance, so that nothing is divided by
-//! what an item without data does not have. Departure: each believed spread weighs some items, and spreads have bounds.
+//! Items are normal around their category's mean, categories around the shop's (Gelman et al., *Bayesian Data
+//! Analysis*, 3rd ed. 2013, section 5.4; Morris, "Parametric empirical Bayes inference", JASA 1983). Means
+//! are found by their marginal likelihood given the spread, spreads by Fisher scoring. With an item's
+//! posterior mean `m` and variance `v` under a prior of mean `mu` and variance `t`, `rho = 1 - v/t` is the
+//! share of its own data, `rho/t` the marginal precision of its estimate and `(m - mu)/t` that precision
+//! times the estimate's distance, so that nothing is divided by what an item without data does not have.
+//! Departure: each believed spread weighs some items, and spreads have bounds.
 
 use super::{
     params::CoefficientPrior,
@@ -78,9 +79,10 @@ pub(super) fn update(
 
 /// What every category's effects are expected to be from the effects of all others, and how far they may lie off.
 ///
-/// An effect is normal around the shop's of that period, and that around 0; `variance` is the first spread, and its next
-/// value is returned. With `w` a category's information and `g` the score at its effect `s`, its own estimate is
-/// `s + g/w` of variance `1/w`, and that times its marginal precision `w/(1 + w·variance)` is `(w·s + g)/(1 + w·variance)`.
+/// An effect is normal around the shop's of that period, and that around 0; `variance` is the first spread,
+/// and its next value is returned. With `w` a category's information and `g` the score at its effect `s`, its
+/// own estimate is `s + g/w` of variance `1/w`, and that times its marginal precision `w/(1 + w·variance)` is
+/// `(w·s + g)/(1 + w·variance)`.
 pub(super) fn expect_effects(categories: &mut [Category], variance: f64) -> f64 {
     let n_periods = categories.first().map_or(0, |category| category.effects.len());
     let prior = EFFECT_SD.powi(2);
@@ -117,8 +119,8 @@ pub(super) fn expect_effects(categories: &mut [Category], variance: f64) -> f64 
     damped(variance, (spread / weight).clamp(least, most))
 }
 
-/// Half-way from a spread to its next value, by ratio. How much the data weigh against what was believed depends on the spread itself, and full
-/// steps may go to and fro for ever.
+/// Half-way from a spread to its next value, by ratio. How much the data weigh against what was believed
+/// depends on the spread itself, and full steps may go to and fro for ever.
 fn damped(variance: f64, next: f64) -> f64 {
     (variance * next).sqrt()
 }

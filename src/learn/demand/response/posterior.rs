@@ -69,8 +69,8 @@ impl Offer {
 pub struct ItemResponse {
     /// Position of its category.
     pub category: u32,
-    /// Means of level, elasticity, cross elasticity, before bounds. The level is the logarithm of the units of a period of
-    /// effect 0 at the reference prices.
+    /// Means of level, elasticity, cross elasticity, before bounds. The level is the logarithm of the units
+    /// of a period of effect 0 at the reference prices.
     pub coefficients: Triple,
     /// Their covariance.
     pub covariance: Symmetric3,
@@ -108,8 +108,8 @@ pub struct CategoryResponse {
     pub cross_elasticity: Belief,
     /// Standard deviation of its items around it.
     pub cross_elasticity_sd: f64,
-    /// What a promotion adds to the logarithm of sales; its variance takes the items' own coefficients for known, and is somewhat too
-    /// small (measured on made-up sales: squared errors are 1.3 times it).
+    /// What a promotion adds to the logarithm of sales; its variance takes the items' own coefficients for
+    /// known, and is somewhat too small (measured on made-up sales: squared errors are 1.3 times it).
     pub promotion: Belief,
     /// `phi`: part of the variance of sales over their mean; at least 1.
     pub overdispersion: f64,
@@ -247,7 +247,8 @@ impl DemandResponse {
         self.items.len()
     }
 
-    /// The response of the item at this position; `None` if it has no rows, and [`elasticity`](Self::elasticity) is its category's.
+    /// The response of the item at this position; `None` if it has no rows, and
+    /// [`elasticity`](Self::elasticity) is its category's.
     pub fn item(&self, item: usize) -> Option<&ItemResponse> {
         self.items.get(item)?.as_ref()
     }
@@ -294,8 +295,8 @@ impl DemandResponse {
         Some(Elasticity { mean: truncated.mean(), q05, q95 })
     }
 
-    /// Units expected in a period of full exposure, at the means of the coefficients within their bounds; `None` if the item
-    /// has no rows.
+    /// Units expected in a period of full exposure, at the means of the coefficients within their bounds;
+    /// `None` if the item has no rows.
     pub fn predict(&self, item: usize, offer: &Offer) -> Option<f64> {
         let response = self.item(item)?;
         let (own, cross) = (self.elasticity(item)?, self.cross_elasticity(item)?);

@@ -1,8 +1,9 @@
-//! Many estimates of the same kind with known errors: how far they truly differ, and what each should be believed to be.
+//! Many estimates of the same kind with known errors: how far they truly differ, and what each should be
+//! believed to be.
 //!
-//! Source: `DerSimonian` and Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 1986: the between-study
-//! variance by moments of Cochran's `Q`. `I²` is that of Higgins and Thompson, "Quantifying heterogeneity in a
-//! meta-analysis", Statistics in Medicine 2002.
+//! Source: `DerSimonian` and Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 1986: the
+//! between-study variance by moments of Cochran's `Q`. `I²` is that of Higgins and Thompson, "Quantifying
+//! heterogeneity in a meta-analysis", Statistics in Medicine 2002.
 
 use super::posterior::Belief;
 
@@ -23,8 +24,8 @@ pub struct RandomEffects {
     pub shrunk: Vec<f64>,
 }
 
-/// Of estimates with their squared errors; those that are not finite, or without error, are left out of the means and stay as they
-/// are. `None` if fewer than two are left.
+/// Of estimates with their squared errors; those that are not finite, or without error, are left out of the
+/// means and stay as they are. `None` if fewer than two are left.
 pub fn random_effects(estimates: &[Belief]) -> Option<RandomEffects> {
     let usable = |estimate: &Belief| {
         estimate.mean.is_finite() && estimate.variance.is_finite() && estimate.variance > 0.0

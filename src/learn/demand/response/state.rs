@@ -5,8 +5,8 @@ use super::{
     symmetric::Triple,
 };
 
-/// Believed deviation of a category's effect of a period from the shop's, before the data say otherwise, and the least and the most
-/// that they may say. Our choice.
+/// Believed deviation of a category's effect of a period from the shop's, before the data say otherwise, and
+/// the least and the most that they may say. Our choice.
 pub(super) const EFFECT_SD: f64 = 0.2;
 /// See [`EFFECT_SD`].
 pub(super) const EFFECT_SD_RANGE: [f64; 2] = [0.02, 1.0];
@@ -77,8 +77,8 @@ impl Category {
         }
     }
 
-    /// The share of a row's information, `weight`, that is left when the effect of its period is not known but by the rest
-    /// of the category and its prior.
+    /// The share of a row's information, `weight`, that is left when the effect of its period is not known
+    /// but by the rest of the category and its prior.
     #[inline]
     pub(super) fn rest_of_period(&self, period: usize, weight: f64) -> f64 {
         let variance = self.effect_variances[period];

@@ -35,8 +35,8 @@ impl Symmetric3 {
         }
     }
 
-    /// The lower triangle `l` with `l·lᵀ` equal to this matrix, which must be positive definite; a pivot that rounding made less
-    /// than nothing counts as nothing.
+    /// The lower triangle `l` with `l·lᵀ` equal to this matrix, which must be positive definite; a pivot that
+    /// rounding made less than nothing counts as nothing.
     pub(super) fn cholesky(&self) -> Self {
         let [x00, x10, x11, x20, x21, x22] = self.0;
         let root = |x: f64| x.max(0.0).sqrt();

@@ -70,8 +70,8 @@ impl Truncated {
 mod tests {
     use super::*;
 
-    /// Mean and chance below `x` by the midpoint rule with 200,000 steps of 4e-5: the mean is exact to 1e-9, the chance to the density
-    /// times a step.
+    /// Mean and chance below `x` by the midpoint rule with 200,000 steps of 4e-5: the mean is exact to 1e-9,
+    /// the chance to the density times a step.
     fn integrate(cut: &Truncated, x: f64) -> (f64, f64) {
         let n = 200_000;
         let width = (cut.high - cut.low) / f64::from(n);

@@ -1,8 +1,8 @@
 //! Sliced cheese at 88 retailers: one brand, and price slopes that differ wildly if each is estimated alone.
 //!
-//! Data: `cheese` of the R package `bayesm` (Boatwright, `McCulloch`, Rossi, "Account-level modeling for trade promotion", JASA 1999):
-//! weekly volume, share of volume on display, and price. Reference: every retailer's regression of log volume on log
-//! price and display, and what the slopes have in common.
+//! Data: `cheese` of the R package `bayesm` (Boatwright, `McCulloch`, Rossi, "Account-level modeling for
+//! trade promotion", JASA 1999): weekly volume, share of volume on display, and price. Reference: every
+//! retailer's regression of log volume on log price and display, and what the slopes have in common.
 
 use super::regress;
 use crate::learn::demand::response::{Belief, RandomEffects, random_effects};
@@ -38,7 +38,8 @@ pub struct CheeseReport {
     pub one_slope: Belief,
 }
 
-/// Regresses and pools; `None` if fewer than two retailers have a slope. Rows of which a logarithm is not finite are left out.
+/// Regresses and pools; `None` if fewer than two retailers have a slope. Rows of which a logarithm is not
+/// finite are left out.
 pub fn cheese(weeks: &[CheeseWeek]) -> Option<CheeseReport> {
     let usable = |week: &&CheeseWeek| {
         let logs = [week.volume.ln(), week.price.ln(), week.display];

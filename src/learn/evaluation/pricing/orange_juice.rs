@@ -1,8 +1,9 @@
 //! Refrigerated orange juice at 83 Chicago supermarkets: sales, prices and promotions of 11 brands by week.
 //!
-//! Data: Dominick's database, Kilts Center, University of Chicago Booth, as `orangeJuice` of the R package `bayesm` (Montgomery,
-//! "Creating micro-marketing pricing strategies using supermarket scanner data", Marketing Science 1997); its three-brand
-//! cut is the textbook example of Taddy, *Business Data Science*, 2019, chapter 2.
+//! Data: Dominick's database, Kilts Center, University of Chicago Booth, as `orangeJuice` of the R package
+//! `bayesm` (Montgomery, "Creating micro-marketing pricing strategies using supermarket scanner data",
+//! Marketing Science 1997); its three-brand cut is the textbook example of Taddy, *Business Data Science*,
+//! 2019, chapter 2.
 
 use super::{median, regress, root_mean_square};
 use crate::learn::{
@@ -51,7 +52,8 @@ pub struct Textbook {
     pub by_brand_and_feature: LeastSquares,
 }
 
-/// Fits the textbook's regressions; `None` if one cannot be. Its interactions are written out as a line for each group, which has the same slopes.
+/// Fits the textbook's regressions; `None` if one cannot be. Its interactions are written out as a line for
+/// each group, which has the same slopes.
 pub fn textbook(rows: &[CartonSale]) -> Option<Textbook> {
     let y = |row: &CartonSale| row.sales.ln();
     let is = |row: &CartonSale, brand: usize| f64::from(u8::from(row.brand == brand));
@@ -109,8 +111,8 @@ pub struct BrandResponse {
     pub feature: f64,
 }
 
-/// Every brand's regression of log units on the eleven log prices, deal and feature, all less their means by store; `None` of a
-/// brand that has none.
+/// Every brand's regression of log units on the eleven log prices, deal and feature, all less their means by
+/// store; `None` of a brand that has none.
 pub fn brand_regressions(rows: &[JuiceWeek]) -> Vec<Option<BrandResponse>> {
     let of_brand = |brand: usize| -> Option<BrandResponse> {
         let mut by_store: BTreeMap<u32, Vec<[f64; 14]>> = BTreeMap::new();
@@ -183,7 +185,8 @@ fn panel_of(cells: &[Cell], n_weeks: usize, with_competitors: bool) -> Panel {
     builder.build(&categories)
 }
 
-/// Fits the model of this room to the whole panel; the means of every brand, in the order of those that there are, and the model.
+/// Fits the model of this room to the whole panel; the means of every brand, in the order of those that there
+/// are, and the model.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! Elasticities from made-up sales of a few units a week, where the truth is known.
 //!
-//! The usual ways to take logarithms of counts that may be zero are measured beside counting: adding a constant, and leaving the zeros out.
-//! (Silva and Tenreyro, "The log of gravity", Review of Economics and Statistics 2006, measure the same for trade.)
+//! The usual ways to take logarithms of counts that may be zero are measured beside counting: adding a
+//! constant, and leaving the zeros out. (Silva and Tenreyro, "The log of gravity", Review of Economics and
+//! Statistics 2006, measure the same for trade.)
 
 use super::regress;
 use crate::learn::{

@@ -1,19 +1,23 @@
 //! Builds a panel from what a shop records: orders, the ledger of prices, competitors' prices, and times without stock.
 //!
 //! Rules, one by one:
-//! - A period's price is the mean of the logarithm of price over the time on sale, its exposure that time over its length.
-//! - Orders outside the time on sale are left out, as their time is; so are returns, which say nothing of the price of
-//!   the day they are sent back.
+//! - A period's price is the mean of the logarithm of price over the time on sale, its exposure that time
+//!   over its length.
+//! - Orders outside the time on sale are left out, as their time is; so are returns, which say nothing of the
+//!   price of the day they are sent back.
 //! - A giant order counts for less ([`order_cap`]).
 //! - A period is random if all of its time on sale was under a lottery.
 //! - A competitor's price counts if it was known for half the time on sale or more.
-//! - An item without a ledger has the prices of its orders: in each period their mean, without orders the last one. It is on sale from its first
-//!   order, which only starts its clock and is not counted, to the end of the period of its last one: what was asked before and
-//!   after, nobody wrote down. A rise at which nothing was sold is not seen, so a ledger is worth keeping.
+//! - An item without a ledger has the prices of its orders: in each period their mean, without orders the
+//!   last one. It is on sale from its first order, which only starts its clock and is not counted, to the end
+//!   of the period of its last one: what was asked before and after, nobody wrote down. A rise at which
+//!   nothing was sold is not seen, so a ledger is worth keeping.
+
+mod spans;
 
 use super::panel::{Panel, PanelBuilder, PanelRow, Randomised};
 use crate::domain::Timestamp;
-use std::ops::Range;
+use spans::{Span, length, overlap, spans};
 
 /// Share of an item's orders that are never cut.
 const ORDER_QUANTILE: f64 = 0.995;
@@ -134,12 +138,10 @@ pub struct OrderCounts {
     pub first: u64,
 }
 
-/// A span of time, in milliseconds.
-type Span = Range<i64>;
-
-/// Builds the panel; `category_of (n_items)` gives each item's category. Sorts, else linear in records and periods on sale.
+/// Builds the panel; `category_of (n_items)` gives each item's category. Sorts, else linear in records and
+/// periods on sale.
 ///
-/// Spells of prices that no price can be are left out, and with them the time they were in force.
+/// A spell whose price no price can be is left out as if it had not been recorded: the one before it goes on.
 pub fn build(
     history: &History<'_>,
     category_of: &[Option<u32>],
@@ -208,8 +210,9 @@ fn take<'a, T>(records: &mut &'a [T], belongs: impl Fn(&T) -> bool) -> &'a [T] {
     taken
 }
 
-/// The greatest size of an order that is taken as it is: the 99.5 % quantile of the item's order sizes (the order statistic below it), and at
-/// least five median orders. `sizes` are sorted. A wholesaler's order of a thousand is one customer, not a thousand.
+/// The greatest size of an order that is taken as it is: the 99.5 % quantile of the item's order sizes (the
+/// order statistic below it), and at least five median orders. `sizes` are sorted. A wholesaler's order of a
+/// thousand is one customer, not a thousand.
 ///
 /// Of up to 200 orders this leaves the largest no larger than the second, unless it is within five medians.
 pub fn order_cap(sizes: &[f64]) -> f64 {
@@ -392,33 +395,6 @@ impl ItemHistory<'_> {
         }
         pieces
     }
-}
-
-/// Spells, oldest first, with their times within the periods: each ends at the latest where the next one begins.
-fn spans<T: Copy>(
-    spells: &[T],
-    periods: &Periods,
-    times: impl Fn(&T) -> (Timestamp, Option<Timestamp>),
-) -> Vec<(Span, T)> {
-    let whole = periods.whole();
-    let mut timed = Vec::with_capacity(spells.len());
-    for (at, spell) in spells.iter().enumerate() {
-        let (from, to) = times(spell);
-        let next = spells.get(at + 1).map_or(i64::MAX, |next| times(next).0.0);
-        let span = overlap(&(from.0..to.map_or(next, |to| to.0.min(next))), &whole);
-        if span.start < span.end {
-            timed.push((span, *spell));
-        }
-    }
-    timed
-}
-
-fn overlap(a: &Span, b: &Span) -> Span {
-    a.start.max(b.start)..a.end.min(b.end)
-}
-
-fn length(span: &Span) -> f64 {
-    span.end.saturating_sub(span.start).max(0) as f64
 }
 
 /// Time of the pieces, and the mean of something over it.
