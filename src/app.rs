@@ -3,7 +3,7 @@
 use crate::{
     api::{
         ApiState, answers::Answers, policies::Policies, router, rule_book::RuleBook,
-        shelves::Shelves, state::ApiParts,
+        scoring::Scoring, shelves::Shelves, state::ApiParts,
     },
     config::Config,
     decide::price::PricePolicy,
@@ -158,6 +158,7 @@ impl App {
             trainer: requests,
             runs,
             shelves: Arc::new(Shelves::new(config.recommendations.cache_bytes_max)),
+            scoring: Scoring::new(metrics.clone()),
             answers: Answers::new(config.recommendations.answers_bytes_max),
             policies: Policies::new(&config),
             rule_book: RuleBook::default(),

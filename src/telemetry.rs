@@ -98,6 +98,7 @@ pub struct Metrics {
     pub events: Family<EventLabels, Counter>,
     pub credited_events: Family<CreditLabels, Counter>,
     pub ingest_queue: Gauge,
+    pub scoring_waiting: Gauge,
     pub commit_events: Histogram,
     pub commit_duration: Histogram,
     pub training_runs: Family<RunLabels, Counter>,
@@ -155,6 +156,12 @@ impl Default for Metrics {
         );
         let ingest_queue = Gauge::default();
         r.register("ingest_queue_events", "Events that wait for a commit", ingest_queue.clone());
+        let scoring_waiting = Gauge::default();
+        r.register(
+            "scoring_waiting",
+            "Lists of large catalogues that wait for their turn",
+            scoring_waiting.clone(),
+        );
         let commit_events = Histogram::new(exponential_buckets(1.0, 4.0, 8));
         r.register("commit_events", "Events in one commit", commit_events.clone());
         let commit_duration = Histogram::new(exponential_buckets(0.000_5, 2.5, 10));
@@ -231,6 +238,7 @@ impl Default for Metrics {
             events,
             credited_events,
             ingest_queue,
+            scoring_waiting,
             commit_events,
             commit_duration,
             training_runs,

@@ -14,6 +14,11 @@ const HEADER: &str = "x-deadline-ms";
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
+    /// One that is over.
+    pub fn over() -> Self {
+        Self(Some(Instant::now()))
+    }
+
     /// What is left of the time; `None` if there is no end to it.
     pub fn left(self) -> Option<Duration> {
         self.0.map(|until| until.saturating_duration_since(Instant::now()))
@@ -48,9 +53,14 @@ impl UsualTime {
         self.0.store(after, Ordering::Relaxed);
     }
 
+    /// Whether it takes longer.
+    pub fn is_above(&self, time: Duration) -> bool {
+        u128::from(self.0.load(Ordering::Relaxed)) > time.as_nanos()
+    }
+
     /// Whether it is likely to be done within this time.
     pub fn fits(&self, left: Option<Duration>) -> bool {
-        left.is_none_or(|left| self.0.load(Ordering::Relaxed) as u128 <= left.as_nanos())
+        left.is_none_or(|left| u128::from(self.0.load(Ordering::Relaxed)) <= left.as_nanos())
     }
 }
 

@@ -25,6 +25,7 @@ pub mod rendered;
 pub mod router;
 pub mod rule_book;
 pub mod rules;
+pub mod scoring;
 pub mod shelves;
 pub mod state;
 pub mod why;

@@ -252,7 +252,8 @@ pub async fn get_list(
         let page = Page { cursor, user: Some(&user), n: query.n, explain: query.explain };
         return Ok(Json(page.answer(&state, (query.price, deadline), &steered)?));
     }
-    Ok(Json(answer(&state, query.wanted(&state, user)?, deadline)))
+    let wanted = query.wanted(&state, user)?;
+    Ok(Json(answer(&state, wanted, deadline).await?))
 }
 
 /// The same as a body; `user` may be left out, `session` lists a guest's recent items.
@@ -302,7 +303,7 @@ pub async fn post_list(
         price: body.price.unwrap_or(true),
         ask: bounded(ask)?,
     };
-    Ok(Json(answer(&state, wanted, deadline)))
+    Ok(Json(answer(&state, wanted, deadline).await?))
 }
 
 /// Most items of a visit that are looked at, the latest.
@@ -352,7 +353,11 @@ fn bounded(ask: Ask) -> Result<Ask, ApiError> {
     Ok(ask)
 }
 
-fn answer(state: &ApiState, wanted: Wanted, deadline: Deadline) -> ListAnswer {
+async fn answer(
+    state: &ApiState,
+    wanted: Wanted,
+    deadline: Deadline,
+) -> Result<ListAnswer, ApiError> {
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
     let mut ask = wanted.ask;
     let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
@@ -360,8 +365,19 @@ fn answer(state: &ApiState, wanted: Wanted, deadline: Deadline) -> ListAnswer {
     if chosen.policy.exploration_position > 0 {
         ask.seed = FxBuildHasher.hash_one(&shelf);
     }
-    let asked = (&shelf, &ask, wanted.price, wanted.scenario.as_str());
-    let list = list_of(state, &snapshot, asked, (&chosen, deadline), now);
+    let make = {
+        let (state, snapshot, shelf) = (state.clone(), snapshot.clone(), shelf.clone());
+        let (ask, chosen, scenario) = (ask.clone(), chosen.clone(), wanted.scenario.clone());
+        move |deadline| {
+            let asked = (&shelf, &ask, wanted.price, scenario.as_str());
+            list_of(&state, &snapshot, asked, (&chosen, deadline), now)
+        }
+    };
+    let list = if state.shelves.is_quick(&shelf) {
+        make(deadline)
+    } else {
+        state.scoring.run(deadline, make).await?
+    };
     let given = Given {
         user: wanted.user,
         scenario: wanted.scenario,
@@ -374,7 +390,7 @@ fn answer(state: &ApiState, wanted: Wanted, deadline: Deadline) -> ListAnswer {
         items: list.picks.clone(),
         before: Arc::default(),
     };
-    told(state, &snapshot, given, &list)
+    Ok(told(state, &snapshot, given, &list))
 }
 
 /// Keeps an answer and puts it into words.
@@ -397,7 +413,7 @@ fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) ->
         },
         degraded: is_down || list.is_hurried,
         degraded_because: if list.is_hurried {
-            Some("the deadline left no time to ask the models; this is what is popular")
+            Some("there was no time to ask the models; this is what is popular")
         } else if is_down {
             Some("the database does not answer; recent events of other processes are missing")
         } else {

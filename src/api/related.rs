@@ -5,23 +5,33 @@ use super::{
     extract::{Path, Query, item_id},
     prices::quote_of,
     recommendations::{ListPrice, filter_of, n_of, scenario_of},
+    rendered::quotes_end,
     shelves::trending_now,
     state::ApiState,
 };
 use crate::{
+    decide::filter::Filter,
     decide::recommend::{
         Ask, Taste,
         list::first_admitted,
         related::{Evidence, Relation, related},
     },
-    domain::{Item, Timestamp},
+    domain::{Item, ItemId, Timestamp},
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use quick_cache::Weighter;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which way of being related.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RelatedKind {
     /// Taken by the same people.
@@ -126,21 +136,39 @@ pub async fn get_related(
     State(state): State<ApiState>,
     Path(item): Path<String>,
     Query(query): Query<RelatedQuery>,
-) -> Result<Json<RelatedAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     let item = item_id(&item)?;
     let (now, snapshot) = (state.clock.now(), state.snapshots.current());
     if state.live.catalogue.get(&item).is_none() {
         return Err(ApiError::NotFound { what: "item", id: item.to_string() });
     }
     let scenario = scenario_of(query.scenario.or_else(|| Some("related".into())))?;
+    // Read before anything else: a change while the list is made must make it untrue.
+    let epoch = state.live.catalogue.epoch();
+    let (n, price) = (n_of(&state, query.n)?, query.price.unwrap_or(true));
+    let filter = filter_of(&state, query.filter.as_deref())?;
+    let book = state.rule_book();
+    let key = SharedKey {
+        version: snapshot.version,
+        item: item.clone(),
+        kind: query.kind,
+        n,
+        filter: filter.clone(),
+        price,
+        rules: (book.revision, (!book.is_empty()).then(|| scenario.clone())),
+    };
+    let known = state.shelves.shared.get(&key);
+    if let Some(known) = known.filter(|known| known.epoch == epoch && now < known.until) {
+        return Ok(json(known.body.clone()));
+    }
     let ask = Ask {
-        n: n_of(&state, query.n)?,
-        filter: filter_of(&state, query.filter.as_deref())?,
+        n,
+        filter,
         // What is on the page is not shown beside it, nor another variant of it.
         context: vec![item.clone()],
         ..Ask::default()
     };
-    let (nobody, rules) = (Taste::default(), state.rule_book().in_force(&scenario, now));
+    let (nobody, rules) = (Taste::default(), book.in_force(&scenario, now));
     let chosen = state.policies.of(&scenario, None, now);
     let gate = state.gate((&snapshot, &nobody), &ask, (&rules, &chosen.policy), now);
     let relation = query.kind.into();
@@ -154,18 +182,58 @@ pub async fn get_related(
             "no sellable item is left after exclusions"
         }
     });
-    let price = query.price.unwrap_or(true);
     let items = found.iter().zip(1..).map(|((item, evidence), rank)| {
         let score = f64::from(evidence.score);
         shared_item(&state, item, (rank, Some(*evidence), score), price, now)
     });
-    Ok(Json(RelatedAnswer {
+    let answer = RelatedAnswer {
         item: item.to_string(),
         kind: query.kind,
         model_version: snapshot.version,
         empty_because,
         items: items.collect(),
-    }))
+    };
+    let body = serde_json::to_vec(&answer).map_err(|e| ApiError::Internal(e.to_string()))?;
+    let (body, turn) = (Bytes::from(body), book.next_turn(now));
+    let until = turn.map_or(quotes_end(&state, now), |turn| quotes_end(&state, now).min(turn));
+    let made = SharedAnswer { body: body.clone(), epoch, until };
+    state.shelves.shared.insert(key, Arc::new(made));
+    Ok(json(body))
+}
+
+/// All that a list of related items depends on but the catalogue and time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SharedKey {
+    version: u64,
+    item: ItemId,
+    kind: RelatedKind,
+    n: usize,
+    filter: Option<Filter>,
+    price: bool,
+    /// The rules' revision, and where they are asked about, if there are any.
+    rules: (i64, Option<String>),
+}
+
+/// An answer in JSON, and how long it is true.
+#[derive(Debug)]
+pub struct SharedAnswer {
+    body: Bytes,
+    epoch: u64,
+    until: Timestamp,
+}
+
+/// Weighs answers by their text.
+#[derive(Clone)]
+pub struct SharedBytes;
+
+impl Weighter<SharedKey, Arc<SharedAnswer>> for SharedBytes {
+    fn weight(&self, _key: &SharedKey, answer: &Arc<SharedAnswer>) -> u64 {
+        (size_of::<SharedKey>() + size_of::<SharedAnswer>() + answer.body.len()) as u64
+    }
+}
+
+fn json(body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Steers the list of what is trending.

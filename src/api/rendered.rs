@@ -189,6 +189,12 @@ fn render(
     }
 }
 
+/// When quotes are made anew: at the end of half their period.
+pub(super) fn quotes_end(state: &ApiState, now: Timestamp) -> Timestamp {
+    let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
+    Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half))
+}
+
 /// When the list may change without anybody doing anything: at the end of half a quote's period, where
 /// quotes are made anew, when something has been hidden for long enough, or when a rule begins or ends.
 fn true_until(
@@ -197,8 +203,7 @@ fn true_until(
     (policy, rules_turn): (&Policy, Option<Timestamp>),
     now: Timestamp,
 ) -> Timestamp {
-    let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
-    let quotes_end = Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half));
+    let quotes_end = quotes_end(state, now);
     let (taste, hide) = (&shelf.taste, policy.hide(state.hide_policy()));
     let rise = policy.rotates().then(|| next_rise(&taste.shown, policy.rotation_minutes, now));
     let turn = state.policies.next_turn(now).into_iter().chain(rise.flatten());

@@ -5,6 +5,7 @@ use super::{
     deadline::{Deadline, UsualTime},
     error::ApiError,
     policies::Chosen,
+    related::{SharedAnswer, SharedBytes, SharedKey},
     rendered::{RenderKey, Rendered, RenderedBytes},
     state::ApiState,
 };
@@ -26,6 +27,8 @@ use std::{
 /// anew for every event.
 const POPULAR_AGE_MAX: Duration = Duration::from_millis(250);
 const POPULAR_SHORT: usize = 200;
+/// Filling a shelf may take so long where requests are answered; beyond it, other threads do it.
+const QUICK: Duration = Duration::from_micros(500);
 
 /// Whose shelf, and as of when.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -100,6 +103,8 @@ pub struct Shelves {
     filled: Cache<ShelfKey, Arc<Shelf>, Bytes>,
     /// Lists as they go over the wire.
     pub(super) rendered: Cache<RenderKey, Arc<Rendered>, RenderedBytes>,
+    /// Answers that are the same for everybody, as they go over the wire.
+    pub(super) shared: Cache<SharedKey, Arc<SharedAnswer>, SharedBytes>,
     /// How long it takes to fill a shelf.
     fill_time: UsualTime,
     popular: ArcSwapOption<PopularNow>,
@@ -111,20 +116,26 @@ impl Shelves {
     pub fn new(bytes_max: u64) -> Self {
         /// A guess at the size of either, from which the caches size their tables.
         const ENTRY_BYTES: u64 = 4_096;
-        let half = (bytes_max / 2).max(1);
-        let n = (half / ENTRY_BYTES).max(1) as usize;
+        let part = (bytes_max / 3).max(1);
+        let n = (part / ENTRY_BYTES).max(1) as usize;
         Self {
-            filled: Cache::with_weighter(n, half, Bytes),
-            rendered: Cache::with_weighter(n, half, RenderedBytes),
+            filled: Cache::with_weighter(n, part, Bytes),
+            rendered: Cache::with_weighter(n, part, RenderedBytes),
+            shared: Cache::with_weighter(n, part, SharedBytes),
             fill_time: UsualTime::default(),
             popular: ArcSwapOption::empty(),
             trending: ArcSwapOption::empty(),
         }
     }
 
+    /// Whether a shelf is ready, or takes so little that nobody notices.
+    pub fn is_quick(&self, key: &ShelfKey) -> bool {
+        !self.fill_time.is_above(QUICK) || self.filled.peek(key).is_some()
+    }
+
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        self.filled.weight() + self.rendered.weight()
+        self.filled.weight() + self.rendered.weight() + self.shared.weight()
     }
 }
 

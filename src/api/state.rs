@@ -4,6 +4,7 @@ use super::{
     answers::Answers,
     policies::Policies,
     rule_book::{Book, RuleBook},
+    scoring::Scoring,
     shelves::Shelves,
 };
 use crate::{
@@ -65,6 +66,8 @@ pub struct ApiParts {
     pub snapshots: Arc<SnapshotCell>,
     /// Ready shelves.
     pub shelves: Arc<Shelves>,
+    /// Where lists are made that take their time.
+    pub scoring: Scoring,
     /// The answers of late.
     pub answers: Answers,
     /// How lists are made.

@@ -39,7 +39,9 @@ async fn follow_merges(store: &dyn Store, live: &Live, after: i64) -> Result<i64
         let merges = store.merges_after(after, PAGE).await?;
         let Some(last) = merges.last() else { return Ok(after) };
         after = last.sequence;
-        merges.iter().for_each(|merge| live.shoppers.merge(merge));
+        for merge in &merges {
+            live.shoppers.merge(merge);
+        }
     }
 }
 

@@ -134,7 +134,8 @@ mod tests {
     fn what_was_shown_comes_up_again_step_by_step() {
         let minute = |n: i64| Timestamp(n * MINUTE_MS);
         let sinks = |now| left(minute(10), 8, minute(now));
-        assert_eq!([10, 12, 17, 18, 99].map(sinks), [1.0, 0.75, 0.125, 0.0, 0.0]);
+        let eighths = |now| (8.0 * sinks(now)).round() as u32;
+        assert_eq!([10, 12, 17, 18, 99].map(eighths), [8, 6, 1, 0, 0]);
         let shown =
             [(ItemId::new("a").unwrap(), minute(10)), (ItemId::new("b").unwrap(), minute(3))];
         assert_eq!(next_rise(&shown, 8, minute(10)), Some(minute(11)));

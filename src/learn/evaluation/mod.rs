@@ -10,6 +10,7 @@
 //! | how good is this model, in one pass | [`lists`] and [`list_report`], in short [`measure`] |
 //! | is the difference more than chance | [`compare`] |
 //! | how much should each model count | [`choose`] |
+//! | how right is an elasticity | [`pricing`] |
 //!
 //! Not here: reading files and printing tables, which is the command line's. Start with [`HeldOutCase`].
 //!
@@ -24,6 +25,7 @@ pub mod list_report;
 pub mod lists;
 pub mod measure;
 pub mod metrics;
+pub mod pricing;
 pub mod ranking;
 pub mod rating_error;
 pub mod sessions;

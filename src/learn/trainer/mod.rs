@@ -510,7 +510,9 @@ impl Trainer {
             let Some(last) = merges.last() else { return Ok(after) };
             after = last.sequence;
             let mut memory = self.memory();
-            merges.iter().for_each(|merge| memory.log.merge(merge));
+            for merge in &merges {
+                memory.log.merge(merge);
+            }
             memory.merge = after;
         }
     }

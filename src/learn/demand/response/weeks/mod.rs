@@ -1,0 +1,410 @@
+//! Builds a panel from what a shop records: orders, the ledger of prices, competitors' prices, and times without stock.
+//!
+//! Rules, one by one:
+//! - A period's price is the mean of the logarithm of price over the time on sale, its exposure that time
+//!   over its length.
+//! - Orders outside the time on sale are left out, as their time is; so are returns, which say nothing of the
+//!   price of the day they are sent back.
+//! - A giant order counts for less ([`order_cap`]).
+//! - A period is random if all of its time on sale was under a lottery.
+//! - A competitor's price counts if it was known for half the time on sale or more.
+//! - An item without a ledger has the prices of its orders: in each period their mean, without orders the
+//!   last one. It is on sale from its first order, which only starts its clock and is not counted, to the end
+//!   of the period of its last one: what was asked before and after, nobody wrote down. A rise at which
+//!   nothing was sold is not seen, so a ledger is worth keeping.
+
+mod spans;
+
+use super::panel::{Panel, PanelBuilder, PanelRow, Randomised};
+use crate::domain::Timestamp;
+use spans::{Span, length, overlap, spans};
+
+/// Share of an item's orders that are never cut.
+const ORDER_QUANTILE: f64 = 0.995;
+/// Median orders that a single order may always hold. Our choice.
+const MEDIANS_MAX: f64 = 5.0;
+
+/// One line of an order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SaleRecord {
+    /// Position of the item.
+    pub item: u32,
+    /// When.
+    pub at: Timestamp,
+    /// How many; a return is negative.
+    pub units: f64,
+    /// Price of one, if the order says so; read only of items without a ledger.
+    pub unit_price: Option<f64>,
+}
+
+/// A price that was in force for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PriceSpell {
+    /// Position of the item.
+    pub item: u32,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None` = until the next one of the item.
+    pub to: Option<Timestamp>,
+    /// How much.
+    pub price: f64,
+    /// Whether the item was promoted meanwhile.
+    pub is_promoted: bool,
+    /// Set if the price was drawn at random.
+    pub randomised: Option<Randomised>,
+}
+
+/// What competitors asked for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CompetitorSpell {
+    /// Position of our item.
+    pub item: u32,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None` = until the next one of the item.
+    pub to: Option<Timestamp>,
+    /// How much.
+    pub price: f64,
+}
+
+/// A time without stock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StockOut {
+    /// Position of the item.
+    pub item: u32,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; `None` = until the end.
+    pub to: Option<Timestamp>,
+}
+
+/// What a shop recorded, in any order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct History<'a> {
+    /// Orders.
+    pub sales: &'a [SaleRecord],
+    /// The ledger; items that are not in it have the prices of their orders.
+    pub prices: &'a [PriceSpell],
+    /// Competitors' prices.
+    pub competitors: &'a [CompetitorSpell],
+    /// Times without stock.
+    pub stock_outs: &'a [StockOut],
+}
+
+/// The periods of a panel, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Periods {
+    /// Start of the first.
+    pub start: Timestamp,
+    /// Length of each; milliseconds.
+    pub length_ms: i64,
+    /// How many.
+    pub n_periods: usize,
+}
+
+impl Periods {
+    fn bounds(&self, period: usize) -> Span {
+        let start = self.start.0.saturating_add(self.length_ms.saturating_mul(period as i64));
+        start..start.saturating_add(self.length_ms)
+    }
+
+    fn position(&self, at: Timestamp) -> Option<usize> {
+        let since = at.since_ms(self.start);
+        let position = usize::try_from(since.checked_div(self.length_ms)?).ok()?;
+        (since >= 0 && position < self.n_periods).then_some(position)
+    }
+
+    fn whole(&self) -> Span {
+        self.bounds(0).start..self.bounds(self.n_periods).start
+    }
+}
+
+/// What became of the orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderCounts {
+    /// Counted in the panel, those that were cut included.
+    pub counted: u64,
+    /// Of these, cut to the greatest size that is believed.
+    pub winsorised: u64,
+    /// Returns.
+    pub returns: u64,
+    /// Units 0, not finite or absurd; or of an item that there is not.
+    pub refused: u64,
+    /// Before the first or after the last period.
+    pub outside: u64,
+    /// While the item had no stock, or no price, by the records.
+    pub off_sale: u64,
+    /// First orders of items without a ledger, which start their clocks.
+    pub first: u64,
+}
+
+/// Builds the panel; `category_of (n_items)` gives each item's category. Sorts, else linear in records and
+/// periods on sale.
+///
+/// A spell whose price no price can be is left out as if it had not been recorded: the one before it goes on.
+pub fn build(
+    history: &History<'_>,
+    category_of: &[Option<u32>],
+    periods: &Periods,
+) -> (Panel, OrderCounts) {
+    let n_items = category_of.len();
+    let (mut builder, mut counts) =
+        (PanelBuilder::new(n_items, periods.n_periods), OrderCounts::default());
+    if periods.length_ms <= 0 {
+        return (builder.build(category_of), counts);
+    }
+    let mut sales: Vec<SaleRecord> = Vec::with_capacity(history.sales.len());
+    for sale in history.sales {
+        if sale.item as usize >= n_items
+            || !sale.units.is_finite()
+            || !(1e-6..=1e9).contains(&sale.units.abs())
+        {
+            counts.refused += 1;
+        } else if sale.units < 0.0 {
+            counts.returns += 1;
+        } else if periods.position(sale.at).is_none() {
+            counts.outside += 1;
+        } else {
+            sales.push(*sale);
+        }
+    }
+    sales.sort_by(|a, b| (a.item, a.at).cmp(&(b.item, b.at)).then(a.units.total_cmp(&b.units)));
+    let is_price = |price: f64| price.is_finite() && price > 0.0;
+    let prices =
+        sorted(history.prices, |spell| is_price(spell.price), |spell| (spell.item, spell.from));
+    let competitors = sorted(
+        history.competitors,
+        |spell| is_price(spell.price),
+        |spell| (spell.item, spell.from),
+    );
+    let stock_outs = sorted(history.stock_outs, |_| true, |spell| (spell.item, spell.from));
+    let mut rest = (&sales[..], &prices[..], &competitors[..], &stock_outs[..]);
+    for item in 0..n_items as u32 {
+        let of_item = ItemHistory {
+            item,
+            sales: take(&mut rest.0, |sale| sale.item <= item),
+            prices: take(&mut rest.1, |spell| spell.item <= item),
+            competitors: take(&mut rest.2, |spell| spell.item <= item),
+            stock_outs: take(&mut rest.3, |spell| spell.item <= item),
+        };
+        of_item.add_to(&mut builder, periods, &mut counts);
+    }
+    (builder.build(category_of), counts)
+}
+
+fn sorted<T: Copy, K: Ord>(
+    records: &[T],
+    keep: impl Fn(&T) -> bool,
+    key: impl Fn(&T) -> K,
+) -> Vec<T> {
+    let mut kept: Vec<T> = records.iter().filter(|record| keep(record)).copied().collect();
+    kept.sort_by_key(key);
+    kept
+}
+
+/// Cuts off the first records, those that belong.
+fn take<'a, T>(records: &mut &'a [T], belongs: impl Fn(&T) -> bool) -> &'a [T] {
+    let n = records.partition_point(belongs);
+    let (taken, rest) = records.split_at(n);
+    *records = rest;
+    taken
+}
+
+/// The greatest size of an order that is taken as it is: the 99.5 % quantile of the item's order sizes (the
+/// order statistic below it), and at least five median orders. `sizes` are sorted. A wholesaler's order of a
+/// thousand is one customer, not a thousand.
+///
+/// Of up to 200 orders this leaves the largest no larger than the second, unless it is within five medians.
+pub fn order_cap(sizes: &[f64]) -> f64 {
+    let Some(last) = sizes.len().checked_sub(1) else { return f64::INFINITY };
+    let quantile = sizes[(ORDER_QUANTILE * last as f64).floor() as usize];
+    let median = sizes[last / 2];
+    quantile.max(MEDIANS_MAX * median)
+}
+
+/// A price with its time.
+#[derive(Clone, Debug)]
+struct Priced {
+    span: Span,
+    log_price: f64,
+    is_promoted: bool,
+    lottery: Option<Randomised>,
+}
+
+/// The records of one item, oldest first.
+struct ItemHistory<'a> {
+    item: u32,
+    sales: &'a [SaleRecord],
+    prices: &'a [PriceSpell],
+    competitors: &'a [CompetitorSpell],
+    stock_outs: &'a [StockOut],
+}
+
+impl ItemHistory<'_> {
+    fn add_to(&self, builder: &mut PanelBuilder, periods: &Periods, counts: &mut OrderCounts) {
+        let has_ledger = !self.prices.is_empty();
+        let counted = if has_ledger { self.sales } else { self.sales.get(1..).unwrap_or(&[]) };
+        counts.first += (self.sales.len() - counted.len()) as u64;
+        let spells = if has_ledger { self.ledger(periods) } else { self.prices_of_orders(periods) };
+        let on_sale = self.on_sale(&spells);
+        let competitors = spans(self.competitors, periods, |spell| (spell.from, spell.to));
+        let mut sizes: Vec<f64> = counted.iter().map(|sale| sale.units).collect();
+        sizes.sort_unstable_by(f64::total_cmp);
+        let cap = order_cap(&sizes);
+        let (mut on_sale, mut sales) = (&on_sale[..], counted);
+        for period in 0..periods.n_periods {
+            let bounds = periods.bounds(period);
+            let of_period = take(&mut sales, |sale| sale.at.0 < bounds.end);
+            while on_sale.first().is_some_and(|piece| piece.span.end <= bounds.start) {
+                on_sale = &on_sale[1..];
+            }
+            let pieces: Vec<Priced> = on_sale
+                .iter()
+                .take_while(|piece| piece.span.start < bounds.end)
+                .map(|piece| Priced { span: overlap(&piece.span, &bounds), ..piece.clone() })
+                .collect();
+            let mut units = 0.0;
+            for sale in of_period {
+                if pieces.iter().any(|piece| piece.span.contains(&sale.at.0)) {
+                    counts.counted += 1;
+                    counts.winsorised += u64::from(sale.units > cap);
+                    units += sale.units.min(cap);
+                } else {
+                    counts.off_sale += 1;
+                }
+            }
+            if let Some(row) = self.row(period, units, &pieces, &competitors, periods) {
+                builder.push(&row);
+            }
+        }
+    }
+
+    fn row(
+        &self,
+        period: usize,
+        units: f64,
+        pieces: &[Priced],
+        competitors: &[(Span, CompetitorSpell)],
+        periods: &Periods,
+    ) -> Option<PanelRow> {
+        let time = mean_over(pieces, |_| 1.0);
+        if time.0 <= 0.0 {
+            return None;
+        }
+        let is_random = pieces.iter().all(|piece| piece.lottery.is_some());
+        let expected: Option<Vec<f64>> =
+            pieces.iter().map(|piece| piece.lottery?.expected_price.map(f64::ln)).collect();
+        let expected = expected.map(|logs| {
+            let sum: f64 =
+                pieces.iter().zip(&logs).map(|(piece, log)| length(&piece.span) * log).sum();
+            (sum / time.0).exp()
+        });
+        let randomised = is_random.then_some(Randomised { expected_price: expected });
+        let (mut known, mut sum) = (0.0, 0.0);
+        for piece in pieces {
+            for (span, spell) in competitors {
+                let weight = length(&overlap(span, &piece.span));
+                known += weight;
+                sum += weight * spell.price.ln();
+            }
+        }
+        let competitor = (known >= 0.5 * time.0).then(|| (sum / known).exp());
+        Some(PanelRow {
+            item: self.item,
+            period: period as u32,
+            units,
+            price: mean_over(pieces, |piece| piece.log_price).1.exp(),
+            competitor,
+            promotion: mean_over(pieces, |piece| f64::from(u8::from(piece.is_promoted))).1,
+            exposure: (time.0 / periods.length_ms as f64).min(1.0),
+            randomised,
+        })
+    }
+
+    /// The ledger's prices with their times.
+    fn ledger(&self, periods: &Periods) -> Vec<Priced> {
+        let timed = spans(self.prices, periods, |spell| (spell.from, spell.to)).into_iter();
+        let priced = timed.map(|(span, spell)| Priced {
+            span,
+            log_price: spell.price.ln(),
+            is_promoted: spell.is_promoted,
+            lottery: spell.randomised.map(|draw| Randomised {
+                expected_price: draw
+                    .expected_price
+                    .filter(|&price| price.is_finite() && price > 0.0),
+            }),
+        });
+        priced.collect()
+    }
+
+    /// The prices that orders tell, one for each period from the first order to the last.
+    fn prices_of_orders(&self, periods: &Periods) -> Vec<Priced> {
+        let (Some(first), Some(last)) = (self.sales.first(), self.sales.last()) else {
+            return vec![];
+        };
+        let (Some(start), Some(end)) = (periods.position(first.at), periods.position(last.at))
+        else {
+            return vec![];
+        };
+        let (mut rest, mut known, mut spells) = (self.sales, None, vec![]);
+        for period in start..=end {
+            let bounds = periods.bounds(period);
+            let of_period = take(&mut rest, |sale| sale.at.0 < bounds.end);
+            let prices = of_period.iter().filter_map(|sale| sale.unit_price);
+            let logs: Vec<f64> =
+                prices.filter(|&price| price.is_finite() && price > 0.0).map(f64::ln).collect();
+            if !logs.is_empty() {
+                known = Some(logs.iter().sum::<f64>() / logs.len() as f64);
+            }
+            if let Some(log_price) = known {
+                let span = bounds.start.max(first.at.0)..bounds.end;
+                spells.push(Priced { span, log_price, is_promoted: false, lottery: None });
+            }
+        }
+        spells
+    }
+
+    /// The times with a price and with stock.
+    fn on_sale(&self, spells: &[Priced]) -> Vec<Priced> {
+        let outs = self.stock_outs.iter().map(|out| {
+            let to = out.to.map_or(i64::MAX, |to| to.0);
+            out.from.0..to
+        });
+        let mut out_of_stock: Vec<Span> = vec![];
+        for span in outs.filter(|span| span.start < span.end) {
+            match out_of_stock.last_mut() {
+                Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+                _ => out_of_stock.push(span),
+            }
+        }
+        let mut pieces = vec![];
+        for spell in spells {
+            let mut from = spell.span.start;
+            for out in out_of_stock.iter().filter(|out| out.end > spell.span.start) {
+                if out.start >= spell.span.end {
+                    break;
+                }
+                if from < out.start {
+                    pieces.push(Priced { span: from..out.start, ..spell.clone() });
+                }
+                from = out.end;
+            }
+            if from < spell.span.end {
+                pieces.push(Priced { span: from..spell.span.end, ..spell.clone() });
+            }
+        }
+        pieces
+    }
+}
+
+/// Time of the pieces, and the mean of something over it.
+fn mean_over(pieces: &[Priced], of: impl Fn(&Priced) -> f64) -> (f64, f64) {
+    let (time, sum) = pieces.iter().fold((0.0, 0.0), |(time, sum), piece| {
+        let length = length(&piece.span);
+        (time + length, sum + length * of(piece))
+    });
+    (time, if time > 0.0 { sum / time } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Panels built from records, by hand.
+
+use super::*;
+use crate::domain::time::DAY_MS;
+
+fn day(day: f64) -> Timestamp {
+    Timestamp((day * DAY_MS as f64) as i64)
+}
+
+fn sale(item: u32, at: f64, units: f64) -> SaleRecord {
+    SaleRecord { item, at: day(at), units, unit_price: Some(10.0) }
+}
+
+fn spell(from: f64, to: Option<f64>, price: f64) -> PriceSpell {
+    let (from, to) = (day(from), to.map(day));
+    PriceSpell { item: 0, from, to, price, is_promoted: false, randomised: None }
+}
+
+const WEEKS: Periods = Periods { start: Timestamp(0), length_ms: 7 * DAY_MS, n_periods: 3 };
+
+fn rows(panel: &Panel, item: usize) -> Vec<(usize, f64, f64, f64, f64)> {
+    let reference = panel.reference(item).log_price;
+    let row = |row: crate::learn::demand::response::panel::Row| {
+        let price = (reference + row.log_price).exp();
+        (row.period, row.units, price, row.log_exposure.exp(), row.promotion)
+    };
+    panel.rows(item).iter().map(row).collect()
+}
+
+fn assert_rows(found: &[(usize, f64, f64, f64, f64)], expected: &[(usize, f64, f64, f64, f64)]) {
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-5 * b.abs().max(1.0);
+    let same = found.len() == expected.len()
+        && found.iter().zip(expected).all(|(a, b)| {
+            a.0 == b.0 && close(a.1, b.1) && close(a.2, b.2) && close(a.3, b.3) && close(a.4, b.4)
+        });
+    assert!(same, "{found:?} is not {expected:?}");
+}
+
+#[test]
+fn a_week_has_the_price_and_the_stock_of_its_days() {
+    let promoted = PriceSpell { is_promoted: true, ..spell(10.0, None, 8.0) };
+    let history = History {
+        prices: &[promoted, spell(2.0, None, 10.0)],
+        sales: &[
+            sale(0, 1.0, 9.0),
+            sale(0, 3.0, 1.0),
+            sale(0, 8.0, 2.0),
+            sale(0, 18.0, 1.0),
+            sale(0, 20.5, 3.0),
+        ],
+        stock_outs: &[
+            StockOut { item: 0, from: day(16.0), to: Some(day(19.0)) },
+            StockOut { item: 0, from: day(15.0), to: Some(day(17.5)) },
+        ],
+        ..History::default()
+    };
+    let (panel, counts) = build(&history, &[None], &WEEKS);
+    // Days 2 to 7 at 10; days 7 to 10 at 10 and 10 to 14 at 8; days 14, 19, 20 at 8.
+    let mean = (3.0 / 7.0 * 10.0_f64.ln() + 4.0 / 7.0 * 8.0_f64.ln()).exp();
+    assert_rows(
+        &rows(&panel, 0),
+        &[
+            (0, 1.0, 10.0, 5.0 / 7.0, 0.0),
+            (1, 2.0, mean, 1.0, 4.0 / 7.0),
+            (2, 3.0, 8.0, 3.0 / 7.0, 1.0),
+        ],
+    );
+    assert_eq!(counts, OrderCounts { counted: 3, off_sale: 2, ..OrderCounts::default() });
+}
+
+#[test]
+fn without_a_ledger_orders_tell_prices_from_the_first_to_the_last() {
+    let at = |at: f64, units: f64, price: f64| SaleRecord {
+        unit_price: Some(price),
+        ..sale(0, at, units)
+    };
+    let history = History {
+        sales: &[at(9.0, 2.0, 8.0), at(3.5, 5.0, 10.0), at(4.0, 1.0, 10.0)],
+        ..History::default()
+    };
+    let (panel, counts) = build(&history, &[None], &WEEKS);
+    assert_rows(&rows(&panel, 0), &[(0, 1.0, 10.0, 0.5, 0.0), (1, 2.0, 8.0, 1.0, 0.0)]);
+    assert_eq!((counts.first, counts.counted), (1, 2));
+}
+
+#[test]
+fn a_giant_order_counts_for_less_and_odd_ones_for_nothing() {
+    let mut sales: Vec<SaleRecord> = (0..20).map(|at| sale(0, 0.5 + f64::from(at), 1.0)).collect();
+    sales.push(sale(0, 8.0, 1_000.0));
+    sales.push(sale(0, 8.0, -1.0));
+    sales.push(sale(0, 8.0, f64::NAN));
+    sales.push(sale(0, 8.0, 0.0));
+    sales.push(sale(1, 8.0, 1.0));
+    sales.push(sale(0, -1.0, 1.0));
+    sales.push(sale(0, 21.0, 1.0));
+    let prices = [spell(-50.0, None, 10.0), spell(5.0, None, f64::NAN)];
+    let history = History { sales: &sales, prices: &prices, ..History::default() };
+    let (panel, counts) = build(&history, &[None], &WEEKS);
+    let expected = OrderCounts {
+        counted: 21,
+        winsorised: 1,
+        returns: 1,
+        refused: 3,
+        outside: 2,
+        off_sale: 0,
+        first: 0,
+    };
+    assert_eq!(counts, expected);
+    // Seven orders of one in each week but the last, which has six; the giant counts as five medians.
+    let units: Vec<f64> = panel.rows(0).iter().map(|row| row.units).collect();
+    assert_eq!(units, [7.0, 12.0, 6.0]);
+    assert!(order_cap(&[]).is_infinite());
+    let is = |units: &[f64], cap: f64| assert!((order_cap(units) - cap).abs() < 1e-9, "{cap}");
+    is(&[1.0, 2.0], 5.0);
+    is(&[2.0, 30.0, 40.0, 90.0], 150.0);
+    let many: Vec<f64> = (0..1_000).map(f64::from).collect();
+    is(&many, 2_495.0_f64.max(994.0));
+}
+
+#[test]
+fn lotteries_and_competitors_are_told_of_whole_weeks() {
+    let lottery = |expected| Some(Randomised { expected_price: Some(expected) });
+    let prices = [
+        PriceSpell { randomised: lottery(10.0), ..spell(0.0, None, 11.0) },
+        PriceSpell { randomised: lottery(12.0), ..spell(3.5, None, 11.0) },
+        spell(8.0, None, 10.0),
+    ];
+    let competitor = |from: f64, to: Option<f64>, price| CompetitorSpell {
+        item: 0,
+        from: day(from),
+        to: to.map(day),
+        price,
+    };
+    let competitors =
+        [competitor(0.0, None, 4.0), competitor(3.5, Some(9.0), 9.0), competitor(9.0, None, -1.0)];
+    let history = History { prices: &prices, competitors: &competitors, ..History::default() };
+    let (panel, _) = build(&history, &[None], &WEEKS);
+    let rows: Vec<_> = panel.rows(0).iter().collect();
+    assert_eq!(rows.iter().map(|row| row.is_randomised).collect::<Vec<_>>(), [true, false, false]);
+    let expected = (11.0 / 120.0_f64.sqrt()).ln();
+    assert!((rows[0].price_shock - expected).abs() < 1e-6);
+    assert_eq!(rows.iter().map(|row| row.has_competitor).collect::<Vec<_>>(), [true, false, false]);
+    assert!((panel.reference(0).log_competitor.unwrap() - 6.0_f64.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn nothing_makes_an_empty_panel() {
+    let (panel, counts) = build(&History::default(), &[], &WEEKS);
+    assert_eq!((panel.n_rows(), counts), (0, OrderCounts::default()));
+    let none = Periods { length_ms: 0, ..WEEKS };
+    assert_eq!(build(&History::default(), &[None], &none).0.n_rows(), 0);
+    let never = [StockOut { item: 0, from: day(-9.0), to: None }];
+    let history =
+        History { prices: &[spell(0.0, None, 1.0)], stock_outs: &never, ..History::default() };
+    assert_eq!(build(&history, &[None], &WEEKS).0.n_rows(), 0);
+}
