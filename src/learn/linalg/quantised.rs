@@ -197,7 +197,7 @@ mod tests {
             n_at_once += wanted.iter().filter(|item| rough[..100].contains(item)).count();
             n_found += wanted.iter().filter(|item| rough.contains(item)).count();
         }
-        assert!(n_at_once >= 980 && n_at_once < 1_000, "{n_at_once}: it is rounded");
+        assert!((980..1_000).contains(&n_at_once), "{n_at_once}: it is rounded");
         assert_eq!(n_found, 1_000);
     }
 

@@ -328,7 +328,7 @@ mod tests {
         let history: Vec<_> = matrix.row_cells(UserIdx(3)).collect();
         let query = Query { user: None, history: &history };
         let (mut room, mut other) = (ScoreRoom::new(), ScoreRoom::new());
-        let keep = |item: ItemIdx| item.0 % 3 > 0;
+        let keep = |item: ItemIdx| !item.0.is_multiple_of(3);
         let scores = blend.all_scores(&models, query, nothing(&models), &mut other).unwrap();
         for n in [0, 1, 100, 5_000] {
             let best =
@@ -353,7 +353,7 @@ mod tests {
         for user in 0..10 {
             let history: Vec<_> = matrix.row_cells(UserIdx(user)).collect();
             let query = Query { user: None, history: &history };
-            let keep = |item: ItemIdx| item.0 % 3 > 0;
+            let keep = |item: ItemIdx| !item.0.is_multiple_of(3);
             let scores = blend.all_scores(&models, query, nothing(&models), &mut other).unwrap();
             let exact = top_n(scores, 100, keep);
             let best =

@@ -155,7 +155,7 @@ mod tests {
                 placed.score_all(&mut all);
                 let mut some = [f32::NAN; 3];
                 placed.score_some(&[76, 0, 41], &mut some);
-                assert_eq!(some, [all[76], all[0], all[41]]);
+                assert_eq!(some.map(f32::to_bits), [all[76], all[0], all[41]].map(f32::to_bits));
                 let mut roughly = vec![f32::NAN; 77];
                 placed.score_roughly(&mut roughly);
                 assert_eq!(roughly == all, exact_max == 77);

@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(brand_regressions(&[]), [None; N_BRANDS]);
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         let mut sale = |at: u32| {
-            let (brand, is_featured) = (at as usize % 3, at % 2 == 0);
+            let (brand, is_featured) = (at as usize % 3, at.is_multiple_of(2));
             let price: f64 = rng.random_range(0.6..1.5);
             let slope = -2.0 - brand as f64 - if is_featured { 1.0 } else { 0.0 };
             CartonSale { sales: price.powf(slope), price, brand, is_featured }
