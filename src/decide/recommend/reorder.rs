@@ -3,7 +3,7 @@
 //! Maximal marginal relevance: Carbonell, Goldstein, "The use of MMR, diversity-based reranking for reordering
 //! documents and producing summaries", SIGIR 1998, with `λ = 1 − diversity`. Relevance is the score mapped to
 //! 0 … 1 over the candidates; likeness of two items is that of `similar` in the snapshot, 0 for items that are not
-//! on each other's list, and at least [`SAME_CATEGORY`] for those of one main category.
+//! on each other's list, and at least 0.3 for those of one main category.
 
 use super::{gate::Gate, list::Candidate};
 use crate::domain::{ItemId, Timestamp, time::MINUTE_MS};
