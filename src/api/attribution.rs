@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 
 /// Days that `GET /status` looks back.
 const STATUS_DAYS: i64 = 30;
+/// Most lines: events may name any scenario.
+const LINES_MAX: usize = 1_000;
 
 /// Events that follow from lists of one kind.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,5 +59,5 @@ pub(super) async fn attributed(state: &ApiState) -> Option<Vec<AttributionStatus
             revenue: state.money(Cents(rows.iter().map(|row| row.revenue_minor).sum())),
         }
     });
-    Some(lines.collect())
+    Some(lines.take(LINES_MAX).collect())
 }

@@ -19,22 +19,23 @@ pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
             None if follows(event.kind) => event.item.as_ref().and_then(|item| {
                 let is_near =
                     |at: Timestamp| (0..=window_ms).contains(&event.occurred_at.since_ms(at));
-                let in_batch = fresh
+                let mut latest = fresh
                     .iter()
                     .filter(|(who, what, at, _)| *who == shopper && what == item && is_near(*at))
+                    .max_by_key(|credited| credited.2)
                     .map(|(_, _, at, credit)| (*at, credit.clone()));
                 let session = event.session.clone().map(ShopperId::Session);
-                let recent: Vec<_> = [Some(shopper.clone()), session]
-                    .iter()
-                    .flatten()
-                    .flat_map(|who| state.live.shoppers.recent(who).to_vec())
-                    .filter(|before| before.item == *item && is_near(before.occurred_at))
-                    .filter_map(|before| {
-                        Some((before.occurred_at, before.credit.as_deref()?.clone()))
-                    })
-                    .collect();
-                let all = recent.into_iter().chain(in_batch);
-                all.max_by_key(|credited| credited.0).map(|credited| credited.1)
+                for who in [Some(&shopper), session.as_ref()].into_iter().flatten() {
+                    for before in state.live.shoppers.recent(who).iter() {
+                        let Some(credit) = &before.credit else { continue };
+                        let at = before.occurred_at;
+                        let is_later = latest.as_ref().is_none_or(|latest| latest.0 < at);
+                        if is_later && before.item == *item && is_near(at) {
+                            latest = Some((at, (**credit).clone()));
+                        }
+                    }
+                }
+                latest.map(|credited| credited.1)
             }),
             None => None,
         };
