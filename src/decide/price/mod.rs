@@ -6,6 +6,7 @@
 //!
 //! Deliberately not here: who asks. A price depends on item and time, never on a person.
 
+pub mod choice;
 pub mod guard;
 pub mod note;
 pub mod policy;

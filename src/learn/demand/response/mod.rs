@@ -19,7 +19,7 @@
 //! | what goes in | [`panel`], built from orders and prices by [`weeks`] |
 //! | what is believed before any sale | [`params`] |
 //! | how it is fitted | [`mod@fit`], with `item`, `category`, `pool` and `dispersion` for its steps |
-//! | what comes out | [`posterior`], with [`evidence`] for what it rests on |
+//! | what comes out | [`posterior`], for one item [`belief`], with [`evidence`] for what it rests on |
 //! | whether it can be trusted | [`bias`]: against prices drawn at random |
 //! | many estimates with known errors | [`mod@random_effects`] |
 //!
@@ -28,6 +28,7 @@
 //! mode (Laplace), spreads are estimated and then taken for known, and bounds on elasticities apply to what
 //! comes out, not within the fit.
 
+pub mod belief;
 pub mod bias;
 mod category;
 mod dispersion;
@@ -44,6 +45,7 @@ mod symmetric;
 mod truncated;
 pub mod weeks;
 
+pub use belief::DemandBelief;
 pub use bias::{BiasMeter, bias_meter};
 pub use evidence::{Evidence, Grade};
 pub use fit::fit;

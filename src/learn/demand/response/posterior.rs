@@ -1,21 +1,16 @@
 //! What was learned, and what follows from it: expected units at a price, and draws to decide by.
 
 use super::{
+    belief::DemandBelief,
     evidence::Evidence,
     fit::Fit,
     item::ETA_MAX,
     symmetric::{Symmetric3, Triple},
-    truncated::Truncated,
 };
-use rand::{SeedableRng, rngs::ChaCha8Rng};
-use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 /// Last periods whose effects stand for those to come: a month of weeks. Our choice.
 const RECENT_PERIODS: usize = 4;
-
-/// Tries of a draw before it is brought to the bounds by force.
-const TRIES_MAX: usize = 100;
 
 /// A mean and how far the truth may lie from it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +125,14 @@ impl CategoryResponse {
         known.copied().unwrap_or(self.recent_effect)
     }
 
+    /// Of level, elasticity and cross elasticity of an item of which nothing else is known; the level is left out.
+    fn prior_covariance(&self) -> Symmetric3 {
+        let sum = |belief: Belief, sd: f64| belief.variance + sd * sd;
+        let own = sum(self.elasticity, self.elasticity_sd);
+        let cross = sum(self.cross_elasticity, self.cross_elasticity_sd);
+        Symmetric3([0.0, 0.0, own, 0.0, 0.0, cross])
+    }
+
     /// The variance of sales of this mean.
     pub fn variance(&self, mean: f64) -> f64 {
         mean * (self.overdispersion + self.overdispersion_squared * mean)
@@ -138,7 +141,7 @@ impl CategoryResponse {
 
 /// One sample of an item's posterior.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Draw(Triple);
+pub struct Draw(pub(super) Triple);
 
 impl Draw {
     /// Elasticity to the own price.
@@ -266,33 +269,38 @@ impl DemandResponse {
     /// The elasticity to the own price; of an item without rows, what its category lets expect. `None` if there is no
     /// such item.
     pub fn elasticity(&self, item: usize) -> Option<Elasticity> {
-        let prior = |category: &CategoryResponse| (category.elasticity, category.elasticity_sd);
-        self.bounded(item, 1, prior)
+        Some(self.belief(item)?.elasticity())
     }
 
     /// The elasticity to competitors' prices, as [`elasticity`](Self::elasticity).
     pub fn cross_elasticity(&self, item: usize) -> Option<Elasticity> {
-        let prior =
-            |category: &CategoryResponse| (category.cross_elasticity, category.cross_elasticity_sd);
-        self.bounded(item, 2, prior)
+        Some(self.belief(item)?.cross_elasticity())
     }
 
-    fn bounded(
-        &self,
-        item: usize,
-        k: usize,
-        prior: impl Fn(&CategoryResponse) -> (Belief, f64),
-    ) -> Option<Elasticity> {
+    /// All that is believed about the item in the periods to come; of an item without rows, what its category lets
+    /// expect, around a reference price of 1. `None` if there is no such item.
+    pub fn belief(&self, item: usize) -> Option<DemandBelief> {
         let category = self.category_of(item)?;
-        let (mean, variance) = if let Some(item) = self.item(item) {
-            (item.coefficients[k], item.covariance.at(k, k))
-        } else {
-            let (belief, sd) = prior(category);
-            (belief.mean, belief.variance + sd * sd)
+        let shared = DemandBelief {
+            coefficients: [0.0, category.elasticity.mean, category.cross_elasticity.mean],
+            covariance: category.prior_covariance(),
+            bounds: self.bounds,
+            reference_price: 1.0,
+            reference_competitor: None,
+            overdispersion: category.overdispersion,
+            overdispersion_squared: category.overdispersion_squared,
+            evidence: None,
         };
-        let truncated = Truncated::new(mean, variance.sqrt(), self.bounds[k - 1]);
-        let (q05, q95) = (truncated.quantile(0.05), truncated.quantile(0.95));
-        Some(Elasticity { mean: truncated.mean(), q05, q95 })
+        let Some(item) = self.item(item) else { return Some(shared) };
+        let [level, own, cross] = item.coefficients;
+        Some(DemandBelief {
+            coefficients: [level + category.effect(None), own, cross],
+            covariance: item.covariance,
+            reference_price: item.reference_price,
+            reference_competitor: item.reference_competitor,
+            evidence: Some(item.evidence),
+            ..shared
+        })
     }
 
     /// Units expected in a period of full exposure, at the means of the coefficients within their bounds;
@@ -323,36 +331,7 @@ impl DemandResponse {
     ///
     /// The same seed gives the same draws, whatever is drawn for other items.
     pub fn draws(&self, item: usize, n: usize, seed: u64) -> Vec<Draw> {
-        let Some(response) = self.item(item) else { return Vec::new() };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(item as u64);
-        let root = response.covariance.cholesky();
-        let mut sample = || {
-            let z: Triple = std::array::from_fn(|_| StandardNormal.sample(&mut rng));
-            let mut draw = response.coefficients;
-            for (row, x) in draw.iter_mut().enumerate() {
-                *x += (0..=row).map(|column| root.at(row, column) * z[column]).sum::<f64>();
-            }
-            draw
-        };
-        let inside = |draw: &Triple| {
-            let bounded = draw[1..].iter().zip(self.bounds);
-            bounded.into_iter().all(|(x, [low, high])| low <= *x && *x <= high)
-        };
-        let mut draws = Vec::with_capacity(n);
-        for _ in 0..n {
-            let mut draw = sample();
-            for _ in 1..TRIES_MAX {
-                if inside(&draw) {
-                    break;
-                }
-                draw = sample();
-            }
-            for (x, [low, high]) in draw[1..].iter_mut().zip(self.bounds) {
-                *x = x.clamp(low, high);
-            }
-            draws.push(Draw(draw));
-        }
-        draws
+        let belief = self.item(item).and_then(|_| self.belief(item));
+        belief.map_or_else(Vec::new, |belief| belief.draws(n, seed, item as u64))
     }
 }
