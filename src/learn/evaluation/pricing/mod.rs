@@ -5,14 +5,19 @@
 //! | is an elasticity right where one unit is sold a week | [`mod@slow_sellers`] |
 //! | does it agree with published regressions; does pooling help a short history | [`orange_juice`] |
 //! | do sellers of one good truly differ | [`mod@cheese`] |
+//! | does it foresee weeks that it has not seen | [`mod@held_out`] |
+//! | who earns most in a shop whose demand is known | [`arena`] |
 //!
 //! Not here: reading the files; protocols take rows.
 
+pub mod arena;
 pub mod cheese;
+pub mod held_out;
 pub mod orange_juice;
 pub mod slow_sellers;
 
 pub use cheese::{CheeseReport, CheeseWeek, cheese};
+pub use held_out::{Foresight, HeldOut, held_out};
 pub use orange_juice::{
     BrandResponse, CartonSale, JuiceWeek, ShortHistories, Textbook, brand_regressions,
     pooled_brands, short_histories, textbook,

@@ -281,6 +281,23 @@ impl Panel {
         self.category_of[item] as usize
     }
 
+    /// The rows of one item by period, as they were taken; prices as exact as they are kept, to seven digits. What was
+    /// expected of a lottery is left out.
+    pub fn rows_of(&self, item: usize) -> impl Iterator<Item = PanelRow> + '_ {
+        let reference = self.references[item];
+        let competitor = reference.log_competitor.unwrap_or(0.0);
+        self.rows(item).iter().map(move |row| PanelRow {
+            item: item as u32,
+            period: row.period as u32,
+            units: row.units,
+            price: (reference.log_price + row.log_price).exp(),
+            competitor: row.has_competitor.then(|| (competitor + row.log_competitor).exp()),
+            promotion: row.promotion,
+            exposure: row.log_exposure.exp(),
+            randomised: row.is_randomised.then(Randomised::default),
+        })
+    }
+
     pub(super) fn reference(&self, item: usize) -> Reference {
         self.references[item]
     }

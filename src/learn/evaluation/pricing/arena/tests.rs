@@ -1,0 +1,50 @@
+use super::{fixed::*, *};
+use crate::learn::demand::response::ResponseParams;
+
+fn small() -> ArenaParams {
+    ArenaParams { n_items: 40, n_categories: 4, decision_weeks: 16, ..ArenaParams::default() }
+}
+
+#[test]
+fn nobody_earns_more_than_who_knows_the_truth() {
+    let contenders = textbook_contenders(ResponseParams::default());
+    let found = standings(&small(), &[5.0], &[1, 2], &contenders).unwrap();
+    assert_eq!(found.len(), contenders.len());
+    for standing in &found {
+        assert!(standing.share.mean < 1.0 && standing.share.mean > 0.5, "{standing:?}");
+    }
+    assert!((found[0].worst_week - 1.0).abs() < 1e-12, "keeping prices is as good as keeping prices");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_standings_on_any_number_of_threads() {
+    let contenders = || textbook_contenders(ResponseParams::default());
+    let on = |n: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+        pool.install(|| standings(&small(), &[2.0], &[5], &contenders()).unwrap())
+    };
+    assert_eq!(on(1), on(3));
+}
+
+#[test]
+fn a_price_moves_by_no_more_than_a_step_and_stays_where_none_is_told() {
+    struct Wild;
+    impl Policy for Wild {
+        fn prices(
+            &mut self,
+            ledger: &Ledger,
+            _: &[f64],
+        ) -> Result<Vec<f64>, crate::learn::recommenders::FitError> {
+            let wild = [f64::NAN, 1e12, 0.0, f64::INFINITY];
+            Ok((0..ledger.costs().len()).map(|at| wild[at % 4]).collect())
+        }
+    }
+    let params = ArenaParams { decision_weeks: 1, ..small() };
+    let shop = Shop::new(&params, 5.0, 1);
+    let before = shop.history(params.history_weeks - 1);
+    let after = play(&shop, &mut Wild).unwrap().last_prices;
+    for (at, (&before, after)) in before.iter().zip(after).enumerate() {
+        let [low, high] = shop.step_bounds(before);
+        assert_eq!(after, [before, high, low, before][at % 4]);
+    }
+}
