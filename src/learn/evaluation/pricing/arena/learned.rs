@@ -2,7 +2,7 @@
 
 use super::{ledger::Ledger, season::Policy};
 use crate::learn::{
-    demand::response::{DemandBelief, DemandResponse, ResponseParams, fit},
+    demand::response::{DemandBelief, DemandResponse, Draw, ResponseParams, fit},
     evaluation::pricing::regress,
     recommenders::{FitError, NEVER_STOP},
 };
@@ -112,7 +112,7 @@ impl Policy for Thompson {
         let draw = |item: usize| {
             let stream = week << 32 | item as u64;
             let belief: DemandBelief = response.belief(item)?;
-            belief.draws(1, seed, stream).first().map(|draw| draw.elasticity())
+            belief.draws(1, seed, stream).first().map(Draw::elasticity)
         };
         Ok(targets(ledger, draw))
     }

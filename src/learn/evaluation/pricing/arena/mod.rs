@@ -9,12 +9,13 @@
 //! with the merchant's usual price `b_i`, competitors' price `p_c`, and a shock `s_c(t)` that all items of the
 //! category share and that lasts in part for another week.
 //!
-//! What is drawn, from one seed: categories' mean elasticities around -2.5 with deviation 0.6, items' around those
-//! with 0.6, all within [-6, -1.2]; usual units around the volume by a factor of e^0.7; costs around 10.00 by
-//! e^0.5; usual prices around 1.45 times the cost by e^0.13, so that most are too low, as those of shops that price
-//! by habit are; competitors within some 9 % of the usual price, wandering. In the weeks of the history the merchant
-//! cuts prices by 0.3 % for every per cent by which a week is good and has whims of 3 %: cheap weeks are good weeks
-//! for two reasons, and who confounds them finds demand more elastic than it is.
+//! What is drawn, from one seed: categories' mean elasticities around -2.5 with deviation 0.45, items' around those
+//! with 0.55, all within [-6, -1.2]; usual units around the volume by a factor of e^0.7; costs around 10.00 by
+//! e^0.5; usual prices around 1.5 times the cost by e^0.13, so that most are too low, as those of shops that price
+//! by habit are; competitors within some 6 % of the usual price, wandering; shocks of a fifth, half of which lasts
+//! for another week. In the weeks of the history the merchant cuts prices by a fifth of what a week is good by, and
+//! has whims of 7 %: a cheap week is a good week for two reasons, and who confounds them finds demand more elastic
+//! than it is.
 //!
 //! Then a policy sets prices for a year. Each may change by a tenth in a week at most and is a whole number of
 //! minor units. Unit costs are known; of demand a policy sees prices, competitors' prices and units sold. Its
@@ -22,7 +23,8 @@
 //! enters by what it learns from, and is the same for all.
 //!
 //! The sizes above are our choice, made so that keeping prices, a fixed mark-up and following competitors land
-//! where they did in an earlier simulation of this kind, at about .885, .935 and .875 of what the oracle earns.
+//! where they did in an earlier simulation of this kind, at about .885, .935 and .875 of what the oracle earns, and
+//! were left alone once they did.
 //! It is a world of constant elasticities: it shows which policy is better, not what a shop will gain.
 //!
 //! | question | file |

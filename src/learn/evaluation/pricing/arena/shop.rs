@@ -25,11 +25,11 @@ const MARKUP_MIN: f64 = 1.05;
 /// Deviation of the logarithm of a category's demand from week to week, and how much of it lasts for another week.
 const SHOCK: [f64; 2] = [0.2, 0.5];
 /// By how much the merchant lowers the logarithm of a price for each unit by which that of demand rises.
-const CUT: f64 = 0.3;
+const CUT: f64 = 0.2;
 /// Deviation of the logarithm of price that is the merchant's whim.
-const WHIM_SD: f64 = 0.06;
+const WHIM_SD: f64 = 0.07;
 /// Deviation of the logarithm of the competitors' price over the merchant's usual one: for good, and within the year.
-const COMPETITOR: [f64; 2] = [0.045, 0.035];
+const COMPETITOR: [f64; 2] = [0.05, 0.04];
 /// How much of the latter lasts for another week.
 const COMPETITOR_LASTS: f64 = 0.8;
 
@@ -304,7 +304,8 @@ mod tests {
 
     #[test]
     fn a_step_leaves_whole_units_and_no_more_than_its_share() {
-        assert_eq!(shop(1).step_bounds(1_005.0), [905.0, 1_105.0]);
-        assert_eq!(shop(1).step_bounds(3.0), [3.0, 3.0]);
+        let bounds = |price: f64| shop(1).step_bounds(price).map(|bound| bound as i64);
+        assert_eq!(bounds(1_005.0), [905, 1_105]);
+        assert_eq!(bounds(3.0), [3, 3]);
     }
 }

@@ -14,10 +14,13 @@ use rayon::prelude::*;
 /// Last weeks that tell what a policy has come to: a quarter of a year.
 const LATE_WEEKS: usize = 13;
 
+/// Opens a shop under a policy.
+type Begin<'a> = dyn Fn(&Shop) -> Box<dyn Policy> + Sync + 'a;
+
 /// A policy by its name, new for every shop.
 pub struct Contender<'a> {
     name: String,
-    begin: Box<dyn Fn(&Shop) -> Box<dyn Policy> + Sync + 'a>,
+    begin: Box<Begin<'a>>,
 }
 
 impl<'a> Contender<'a> {
