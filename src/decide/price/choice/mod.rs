@@ -1,16 +1,43 @@
-//! Chooses a price among the legal ones.
+//! Chooses a price among the legal ones, explains it, and tries prices out within a loss budget.
+//!
+//! [`choose()`] is a pure function of a [`Case`], which holds all that a price may depend on and nothing of who asks; a
+//! kept case replays to the same price. The prices are a finite grid, so that guard-rails are exact: the objective is
+//! the mean over draws of the demand that is believed in, within the range that was tried before.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what goes in | [`case`] |
+//! | what comes out | [`outcome`], with its reasons in [`note`] |
+//! | in which order | [`mod@choose`] |
+//! | which prices are legal | [`rails`], `grid` |
+//! | which is best | `objective`, over the draws of `sample` |
+//! | what stock does | `stock` |
+//! | which prices are tried, and when | `explore`, [`lot`] |
+//!
+//! Deliberately not here: writing the ledger, runs over many items with their brakes, and laws that depend on how a
+//! price is announced.
 
 pub mod case;
+pub mod choose;
+mod explore;
+mod grid;
+pub mod lot;
+mod model;
+pub mod note;
+mod objective;
+pub mod outcome;
+pub mod rails;
+mod sample;
+mod stock;
 
-pub use case::{
-    Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock,
+pub use case::{Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock};
+pub use choose::{choose, choose_without_curve};
+pub use lot::{may_explore, on_trial, slot_of};
+pub use note::ChoiceNote;
+pub use outcome::{
+    Candidate, Change, Choice, ChoiceStatus, CurvePoint, Exploration, NoTrial, RailEffect,
 };
+pub use rails::{Clash, Rail};
 
-use crate::domain::Cents;
-
-/// A price and all that led to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Choice {
-    /// What the item is to cost; `None` if it has no price and none can be made.
-    pub price: Option<Cents>,
-}
+#[cfg(test)]
+mod tests;
