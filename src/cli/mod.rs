@@ -66,6 +66,8 @@ enum Command {
 enum Evaluated {
     /// The stored events, by time: models, the blend that would be served, and what each event is worth.
     Shop(evaluate::shop::ShopArguments),
+    /// How demand answers to price: on public sales, or on sales that are made up and whose truth is known.
+    Pricing(evaluate::pricing::PricingArguments),
     #[command(flatten)]
     Files(evaluate::Protocol),
 }
@@ -99,6 +101,9 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Evaluate { what: Evaluated::Shop(shop) } => {
             runtime.block_on(evaluate::shop::shop(config, shop, arguments.json))
+        }
+        Command::Evaluate { what: Evaluated::Pricing(pricing) } => {
+            evaluate::pricing::pricing(&pricing, arguments.json)
         }
         Command::Evaluate { what: Evaluated::Files(protocol) } => {
             commands::evaluate(&protocol, arguments.json)

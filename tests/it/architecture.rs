@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["app", "config", "domain", "learn", "record", "simulate", "telemetry"]),
+    ("cli", &["app", "config", "decide", "domain", "learn", "record", "simulate", "telemetry"]),
     ("simulate", &["domain"]),
     ("main", &[]),
 ];

@@ -7,12 +7,14 @@
 //! | `session` | what comes next, right now? | `session` |
 //! | `rating` | what would this user give that item? | `rating` |
 //! | `shop` | what is each model, and each kind of event, worth on the stored events? | `shop` |
+//! | `pricing` | how does demand answer to price, and what does choosing prices by it earn? | `pricing` |
 //!
 //! `files` reads, `cases` turns rows into a matrix and questions, `contender` fits and measures one model
 //! after another, `report` says what came of it, `tables` prints it, `picture` draws it. A model is known by its name and a
 //! closure that fits it, so that a new kind of model needs no change here; `parameters` are theirs by name.
 //! What is measured, and how, is [`crate::learn::evaluation`]'s.
 
+mod aligned;
 mod cases;
 mod contender;
 mod fields;
@@ -20,6 +22,7 @@ mod files;
 mod memory;
 mod parameters;
 mod picture;
+pub(crate) mod pricing;
 mod ranked;
 mod rating;
 mod report;

@@ -95,6 +95,11 @@ impl TextFile {
         Ok(Self { path: path.to_owned(), lines: Lines::new(Box::new(reader)), hasher })
     }
 
+    /// Takes lines that are not UTF-8 for ISO 8859-1, as older data sets are written.
+    pub(super) fn or_latin_1(&mut self) {
+        self.lines.or_latin_1();
+    }
+
     /// The next line that is not blank, with its number.
     pub(super) fn next(&mut self) -> Result<Option<(u64, String)>, FileError> {
         loop {

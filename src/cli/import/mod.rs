@@ -27,6 +27,7 @@ mod writer;
 mod tests;
 
 pub use report::{ImportError, ImportReport};
+pub(in crate::cli) use retail_catalogue::is_goods;
 
 use crate::record::{forms::FormRules, store::Store};
 use feed::{Feed, ReadReport};

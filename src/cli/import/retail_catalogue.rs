@@ -140,7 +140,7 @@ pub(super) fn is_note(description: &str) -> bool {
 }
 
 /// Whether a stock code is of something that lies on a shelf.
-fn is_goods(item: &ItemId) -> bool {
+pub(in crate::cli) fn is_goods(item: &ItemId) -> bool {
     let code = item.as_str();
     let n_digits = code.bytes().take_while(u8::is_ascii_digit).count();
     (n_digits >= 5 || code.starts_with("DCGS")) && !SERVICES.contains(&code)

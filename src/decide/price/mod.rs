@@ -7,6 +7,7 @@
 //! Deliberately not here: who asks. A price depends on item and time, never on a person.
 
 pub mod choice;
+pub mod contender;
 pub mod guard;
 pub mod note;
 pub mod policy;
