@@ -10,8 +10,8 @@
 //! | what comes out | [`outcome`], with its reasons in [`note`] |
 //! | in which order | [`mod@choose`] |
 //! | which prices are legal | [`rails`], `grid` |
-//! | which is best | `objective`, over the draws of `sample` |
-//! | what stock does | `stock` |
+//! | which is best | `objective`, over the draws of `sample`, with `exponential` |
+//! | what stock does | `stock`; the path of a markdown: [`markdown`] |
 //! | which prices are tried, and when | `explore`, [`lot`] |
 //!
 //! Deliberately not here: writing the ledger, runs over many items with their brakes, and laws that depend on how a
@@ -20,8 +20,10 @@
 pub mod case;
 pub mod choose;
 mod explore;
+mod exponential;
 mod grid;
 pub mod lot;
+pub mod markdown;
 mod model;
 pub mod note;
 mod objective;
@@ -33,6 +35,7 @@ mod stock;
 pub use case::{Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock};
 pub use choose::{choose, choose_without_curve};
 pub use lot::{may_explore, on_trial, slot_of};
+pub use markdown::{Markdown, MarkdownError, PricePath, SinglePrice};
 pub use note::ChoiceNote;
 pub use outcome::{
     Candidate, Change, Choice, ChoiceStatus, CurvePoint, Exploration, NoTrial, RailEffect,

@@ -111,8 +111,10 @@ impl Model {
         let n = gains.len();
         let mean = gains.iter().sum::<f64>() / n as f64;
         let better = gains.iter().filter(|&&gain| gain > 0.0).count();
-        gains.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| gains[((n - 1) as f64 * share).round() as usize];
+        let mut at = |share: f64| {
+            let position = ((n - 1) as f64 * share).round() as usize;
+            *gains.select_nth_unstable_by(position, f64::total_cmp).1
+        };
         Change { mean, q10: at(0.1), q90: at(0.9), probability_better: better as f64 / n as f64 }
     }
 }

@@ -1,12 +1,10 @@
 //! Demand as a set of draws, made ready to be asked for many prices.
 
+use super::exponential;
 use crate::learn::demand::response::{DemandBelief, Evidence};
 
 /// Draws that every mean is taken over.
 pub(super) const N_DRAWS: usize = 200;
-
-/// Bounds of the logarithm of units, far beyond any shop: they keep products finite.
-const LOG_UNITS_MAX: f64 = 60.0;
 
 /// Draws of one item's demand at the competitors' present price.
 #[derive(Clone, Debug)]
@@ -33,21 +31,13 @@ impl Sample {
 
     /// Units in a week, the mean over the draws; falls in `price` and is convex in it.
     pub(super) fn units(&self, price: f64) -> f64 {
-        let x = price.ln() - self.log_reference;
-        let draws = self.levels.iter().zip(&self.elasticities);
-        let sum: f64 = draws.map(|(level, own)| exp(level + own * x)).sum();
-        sum / self.levels.len() as f64
+        self.units_and_elasticity(price).0
     }
 
     /// Units in a week, and the elasticity of that mean, at `price`.
     pub(super) fn units_and_elasticity(&self, price: f64) -> (f64, f64) {
         let x = price.ln() - self.log_reference;
-        let (mut sum, mut slope) = (0.0, 0.0);
-        for (level, own) in self.levels.iter().zip(&self.elasticities) {
-            let units = exp(level + own * x);
-            sum += units;
-            slope += own * units;
-        }
+        let [sum, slope] = exponential::sums(&self.levels, &self.elasticities, x);
         (sum / self.levels.len() as f64, slope / sum)
     }
 
@@ -55,17 +45,13 @@ impl Sample {
     pub(super) fn units_by_draw(&self, price: f64) -> impl Iterator<Item = f64> {
         let x = price.ln() - self.log_reference;
         let draws = self.levels.iter().zip(&self.elasticities);
-        draws.map(move |(level, own)| exp(level + own * x))
+        draws.map(move |(level, own)| exponential::exp(level + own * x))
     }
 
     /// Elasticities by draw.
     pub(super) fn elasticities(&self) -> &[f64] {
         &self.elasticities
     }
-}
-
-fn exp(log_units: f64) -> f64 {
-    log_units.clamp(-LOG_UNITS_MAX, LOG_UNITS_MAX).exp()
 }
 
 /// Whether every number of the belief can be reckoned with.

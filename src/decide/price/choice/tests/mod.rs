@@ -1,6 +1,7 @@
 //! What is promised of a choice, from a case to a price.
 
 mod closed_form;
+mod stock;
 
 use super::*;
 use crate::{
