@@ -3,10 +3,7 @@
 use std::fmt;
 
 /// The first column to the left, the others to the right.
-pub(super) fn write_aligned(
-    f: &mut fmt::Formatter<'_>,
-    rows: &[Vec<String>],
-) -> fmt::Result {
+pub(super) fn write_aligned(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

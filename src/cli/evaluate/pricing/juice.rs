@@ -24,14 +24,14 @@ use serde_json::json;
 pub(super) const CARTON_COLUMNS: &[&str] = &["sales", "price", "brand", "feat"];
 /// What the header of the whole panel names.
 pub(super) const WEEK_COLUMNS: &[&str] = &[
-    "store", "brand", "week", "logmove", "price1", "price2", "price3", "price4", "price5", "price6",
-    "price7", "price8", "price9", "price10", "price11", "deal", "feat",
+    "store", "brand", "week", "logmove", "price1", "price2", "price3", "price4", "price5",
+    "price6", "price7", "price8", "price9", "price10", "price11", "deal", "feat",
 ];
 /// Own elasticities of the brands by regressions with a level for each store, computed from the same file by another
 /// program.
 const OWN: [&str; N_BRANDS] = [
-    "-2.781", "-1.839", "-3.327", "-3.847", "-2.905", "-2.468", "-3.633", "-2.725", "-4.094", "-2.831",
-    "-1.001",
+    "-2.781", "-1.839", "-3.327", "-3.847", "-2.905", "-2.468", "-3.633", "-2.725", "-4.094",
+    "-2.831", "-1.001",
 ];
 
 /// Measures the textbook's cut.
@@ -116,9 +116,7 @@ fn elasticities(
     anyhow::ensure!(pooled.len() == N_BRANDS, "there are {} brands, not {N_BRANDS}", pooled.len());
     let mut sheet = Sheet::new(
         "orange juice, 11 brands: elasticities to the own price and to the others' (regressions: mean of ten; pooled counts: to their mean)",
-        &[
-            "brand", "published", "own", "cross", "feature", "pooled own", "cross", "feature",
-        ],
+        &["brand", "published", "own", "cross", "feature", "pooled own", "cross", "feature"],
     );
     let mut brands = Vec::with_capacity(N_BRANDS);
     for (brand, (alone, pooled)) in alone.iter().zip(&pooled).enumerate() {
@@ -146,7 +144,10 @@ fn elasticities(
     Ok((json!(brands), sheet))
 }
 
-fn short(rows: &[JuiceWeek], params: &ResponseParams) -> anyhow::Result<(serde_json::Value, Sheet)> {
+fn short(
+    rows: &[JuiceWeek],
+    params: &ResponseParams,
+) -> anyhow::Result<(serde_json::Value, Sheet)> {
     let found = short_histories(rows, params, NEVER_STOP)?;
     let title = format!(
         "the first {SHORT_WEEKS} weeks of {} stores and brands, against the elasticity of their whole history",

@@ -68,10 +68,8 @@ pub(super) fn measure(
         "slow_sellers": slow.iter().map(slow_json).collect::<Vec<_>>(),
         "shop": found.iter().map(standing_json).collect::<Vec<_>>(),
     });
-    let sheets = vec![
-        slow_sheet(&slow, n_histories),
-        shop_sheet(&found, volumes, &params, n_seeds),
-    ];
+    let sheets =
+        vec![slow_sheet(&slow, n_histories), shop_sheet(&found, volumes, &params, n_seeds)];
     Ok(PricingReport::new(protocol, results, sheets))
 }
 
@@ -79,27 +77,23 @@ fn slow_sheet(slow: &[SlowSellers], n_histories: usize) -> Sheet {
     let title = format!(
         "estimates of an elasticity of {ELASTICITY} from {N_WEEKS} weeks, means over {n_histories} histories"
     );
-    let heads = [
-        "units a week", "log(q+1)", "log(q+.5)", "no zeros", "counts", "±", "RMSE", "pooled RMSE",
-    ];
+    let heads =
+        ["units a week", "log(q+1)", "log(q+.5)", "no zeros", "counts", "±", "RMSE", "pooled RMSE"];
     let mut sheet = Sheet::new(title, &heads);
     for (row, earlier) in slow.iter().zip(EARLIER) {
         let means = [row.log_plus_one, row.log_plus_half, row.without_zeros, row.counts];
         let errors = [row.counts.standard_error, row.counts_rmse, row.pooled_rmse];
         let units = row.units_per_week.to_string();
-        sheet.row([units].into_iter().chain(means.map(|mean| three(mean.mean))).chain(errors.map(three)));
+        sheet.row(
+            [units].into_iter().chain(means.map(|mean| three(mean.mean))).chain(errors.map(three)),
+        );
         let cells = earlier.map(|mean| format!("{mean:.2}"));
         sheet.row(["  published".to_owned()].into_iter().chain(cells));
     }
     sheet
 }
 
-fn shop_sheet(
-    found: &[Standing],
-    volumes: &[f64],
-    params: &ArenaParams,
-    n_seeds: u16,
-) -> Sheet {
+fn shop_sheet(found: &[Standing], volumes: &[f64], params: &ArenaParams, n_seeds: u16) -> Sheet {
     let title = format!(
         "made-up shop of {} items, {} weeks of history, {} of decisions, steps of {:.0} %, {n_seeds} seeds: share of the oracle's profit, and the worst week against keeping prices",
         params.n_items,

@@ -71,7 +71,8 @@ impl Purchases {
         let mut hasher = rustc_hash::FxHasher::default();
         (0..COLUMNS.len()).for_each(|at| row.text(at).hash(&mut hasher));
         let (units, price) = (row.number(2)?, row.number(4)?);
-        let at = time(row.text(3)).ok_or_else(|| row.wrong(3, "is not like 2010-12-01 08:26:00"))?;
+        let at =
+            time(row.text(3)).ok_or_else(|| row.wrong(3, "is not like 2010-12-01 08:26:00"))?;
         let goods = ItemId::new(row.text(1)).ok().filter(is_goods);
         if !self.seen.insert(hasher.finish()) {
             self.n_repeated += 1;
@@ -94,10 +95,7 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 /// Measures invoices; the last `n_held_out` weeks are foreseen from those before.
-pub(super) fn measure(
-    file: DataFile,
-    n_held_out: usize,
-) -> anyhow::Result<(FileFacts, Measured)> {
+pub(super) fn measure(file: DataFile, n_held_out: usize) -> anyhow::Result<(FileFacts, Measured)> {
     let mut purchases = Purchases::default();
     let facts = file.read(COLUMNS, |row| purchases.take(row))?;
     let (panel, periods) = panel(&purchases.sales, purchases.items.len());
@@ -135,8 +133,7 @@ fn panel(sales: &[SaleRecord], n_items: usize) -> (Panel, Periods) {
     let first = sales.iter().map(|sale| day(sale.at)).min().unwrap_or(0);
     let last = sales.iter().map(|sale| day(sale.at)).max().unwrap_or(0);
     let n_periods = ((last - first) / 7 + 1) as usize;
-    let periods =
-        Periods { start: Timestamp(first * DAY_MS), length_ms: WEEK_MS, n_periods };
+    let periods = Periods { start: Timestamp(first * DAY_MS), length_ms: WEEK_MS, n_periods };
     let mut paid: BTreeMap<(u32, i64), BTreeMap<u64, u32>> = BTreeMap::new();
     for sale in sales {
         // Positive numbers are in the order of their bits (IEEE 754-2008, 5.10).
@@ -149,9 +146,9 @@ fn panel(sales: &[SaleRecord], n_items: usize) -> (Panel, Periods) {
         last_day[item as usize] = day;
         let most = paid.iter().max_by_key(|&(&price, &n)| (n, std::cmp::Reverse(price)));
         let price = most.map_or(0.0, |(&price, _)| f64::from_bits(price));
-        let same = prices.last().is_some_and(|last| {
-            last.item == item && last.price.to_bits() == price.to_bits()
-        });
+        let same = prices
+            .last()
+            .is_some_and(|last| last.item == item && last.price.to_bits() == price.to_bits());
         if !same {
             let from = Timestamp(day * DAY_MS);
             prices.push(PriceSpell {
@@ -177,7 +174,8 @@ fn panel(sales: &[SaleRecord], n_items: usize) -> (Panel, Periods) {
 
 /// Elasticities of the items whose prices moved, and grades of all.
 fn elasticities(response: &DemandResponse) -> (Value, Sheet) {
-    let items = (0..response.n_items()).filter_map(|item| Some((item, response.item(item)?.evidence)));
+    let items =
+        (0..response.n_items()).filter_map(|item| Some((item, response.item(item)?.evidence)));
     let items: Vec<_> = items.collect();
     let mut means: Vec<f64> = items
         .iter()
@@ -195,14 +193,15 @@ fn elasticities(response: &DemandResponse) -> (Value, Sheet) {
         items.len()
     );
     let heads = QUANTILES.map(|share| format!("{:.0} %", 100.0 * share));
-    let heads: Vec<&str> = ["quantile"].into_iter().chain(heads.iter().map(String::as_str)).collect();
+    let heads: Vec<&str> =
+        ["quantile"].into_iter().chain(heads.iter().map(String::as_str)).collect();
     let mut sheet = Sheet::new(title, &heads);
     let cells = QUANTILES.map(|share| quantile(share).map_or_else(|| "–".into(), three));
     sheet.row(["elasticity".to_owned()].into_iter().chain(cells));
     let count = |grade: Grade| items.iter().filter(|(_, evidence)| evidence.grade == grade).count();
     let share = |grade: Grade| count(grade) as f64 / items.len().max(1) as f64;
-    let grades =
-        GRADES.map(|(grade, name)| format!("{name} {:.1} % ({})", 100.0 * share(grade), count(grade)));
+    let grades = GRADES
+        .map(|(grade, name)| format!("{name} {:.1} % ({})", 100.0 * share(grade), count(grade)));
     sheet.note(format!("items by grade of the evidence: {}", grades.join(", ")));
     let shop = response.shop_elasticity;
     sheet.note(format!("mean of the shop {:.3} ± {:.3}", shop.mean, shop.standard_error()));
@@ -244,15 +243,14 @@ fn foresight(found: &HeldOut, n_held_out: usize) -> (Sheet, Sheet) {
         found.n_items, found.n_item_weeks
     );
     let foreseen = sheet(title, &found.models);
-    let mut given = sheet("the same with the level of each week given".into(), &found.at_given_level);
+    let mut given =
+        sheet("the same with the level of each week given".into(), &found.at_given_level);
     given.note(format!("the one elasticity for all is {:.3}", found.shared_elasticity));
     (foreseen, given)
 }
 
 fn foreseen_json(found: &HeldOut, n_held_out: usize) -> Value {
-    let estimate = |estimate: Estimate| {
-        json!({ "mean": estimate.mean, "standard_error": estimate.standard_error })
-    };
+    let estimate = |estimate: Estimate| json!({ "mean": estimate.mean, "standard_error": estimate.standard_error });
     let models = |models: &[Foresight; 3]| -> Vec<Value> {
         let of = |(name, model): (&&str, &Foresight)| {
             json!({

@@ -47,8 +47,12 @@ impl DataFile {
 
     /// The names of the header, as far as they are few.
     pub(super) fn named(&self) -> String {
-        let names: Vec<&str> =
-            self.columns.iter().take(NAMES_MAX).map(|name| name.get(..40).unwrap_or(name)).collect();
+        let names: Vec<&str> = self
+            .columns
+            .iter()
+            .take(NAMES_MAX)
+            .map(|name| name.get(..40).unwrap_or(name))
+            .collect();
         format!("`{}`", names.join(","))
     }
 
@@ -96,7 +100,11 @@ impl Row<'_> {
     }
 
     /// A cell that must be a whole number within a range.
-    pub(super) fn whole(&self, at: usize, range: std::ops::RangeInclusive<u32>) -> Result<u32, FileError> {
+    pub(super) fn whole(
+        &self,
+        at: usize,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<u32, FileError> {
         let number = self.number(at)?;
         let whole = number as u32;
         if (f64::from(whole) - number).abs() < f64::EPSILON && range.contains(&whole) {
@@ -109,7 +117,8 @@ impl Row<'_> {
 
     /// Says of a cell what is wrong with it.
     pub(super) fn wrong(&self, at: usize, what: &str) -> FileError {
-        self.file.line_error(self.number, format!("the {} `{}` {what}", self.names[at], self.cells[at]))
+        self.file
+            .line_error(self.number, format!("the {} `{}` {what}", self.names[at], self.cells[at]))
     }
 }
 
@@ -131,7 +140,9 @@ mod tests {
             })
         });
         let folder = format!("{}/", folder.path().display());
-        facts.map(|facts| (rows, facts.rows)).map_err(|error| error.to_string().replace(&folder, ""))
+        facts
+            .map(|facts| (rows, facts.rows))
+            .map_err(|error| error.to_string().replace(&folder, ""))
     }
 
     #[test]

@@ -135,6 +135,9 @@ mod tests {
         assert_eq!(json[0]["agrees"], true);
         assert_eq!(json[1]["found"], 1.0);
         let text = PricingReport::new(Value::Null, json, vec![sheet]).to_string();
-        assert_eq!(text, "slopes\n       found  published\nslope   -1.5       -1.5     same\nslope    1.0        2.0  differs\n1 of 2 are the same to all digits printed");
+        assert_eq!(
+            text,
+            "slopes\n       found  published\nslope   -1.5       -1.5     same\nslope    1.0        2.0  differs\n1 of 2 are the same to all digits printed"
+        );
     }
 }

@@ -84,7 +84,8 @@ pub fn held_out(
         })
         .filter(|(_, weeks)| !weeks.is_empty())
         .collect();
-    let levels: Vec<Vec<f64>> = fits.iter().map(|fit| levels(fit, &items, first, n_held_out)).collect();
+    let levels: Vec<Vec<f64>> =
+        fits.iter().map(|fit| levels(fit, &items, first, n_held_out)).collect();
     let sums = |fit: &DemandResponse, levels: &[f64]| -> Vec<f64> {
         let of = |(item, weeks): &(usize, Vec<PanelRow>)| {
             let draws = fit.draws(*item, N_DRAWS, 0);
@@ -185,7 +186,9 @@ fn log_predictive(fit: &DemandResponse, row: &PanelRow, draws: &[Draw], level: f
     let logs: Vec<f64> = draws
         .iter()
         .filter_map(|&draw| fit.predict_draw(item, draw, &offer(row)))
-        .map(|units| log_count(row.units, level * row.exposure * units, |mean| category.variance(mean)))
+        .map(|units| {
+            log_count(row.units, level * row.exposure * units, |mean| category.variance(mean))
+        })
         .collect();
     let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logs.iter().map(|log| (log - largest).exp()).sum();

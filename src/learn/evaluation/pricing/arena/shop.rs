@@ -293,7 +293,8 @@ mod tests {
         let few = Shop::new(&ArenaParams::default(), 1.0, 3);
         let many = Shop::new(&ArenaParams::default(), 30.0, 3);
         assert_eq!(few.history, many.history);
-        let ratio = many.expected_profit(15, many.history(11)) / few.expected_profit(15, few.history(11));
+        let ratio =
+            many.expected_profit(15, many.history(11)) / few.expected_profit(15, few.history(11));
         assert!((ratio - 30.0).abs() < 1e-9);
         assert_ne!(few.history, shop(4).history);
         let mut units: Vec<f64> = few.items().iter().map(|item| item.usual_units).collect();

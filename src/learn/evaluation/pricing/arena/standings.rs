@@ -84,7 +84,9 @@ pub fn standings(
 ) -> Result<Vec<Standing>, FitError> {
     let shops: Vec<(f64, Shop)> = volumes
         .iter()
-        .flat_map(|&volume| seeds.iter().map(move |&seed| (volume, Shop::new(params, volume, seed))))
+        .flat_map(|&volume| {
+            seeds.iter().map(move |&seed| (volume, Shop::new(params, volume, seed)))
+        })
         .collect();
     let marks = shops.par_iter().map(|(_, shop)| {
         let oracle = play(shop, &mut Oracle::new(shop))?;
@@ -92,16 +94,17 @@ pub fn standings(
     });
     let marks = marks.collect::<Result<Vec<_>, FitError>>()?;
     // Policies that learn come last in the list and take longest: begun first, they leave no thread idle at the end.
-    let games: Vec<(usize, usize)> =
-        (0..contenders.len()).rev().flat_map(|at| (0..shops.len()).map(move |shop| (at, shop))).collect();
+    let games: Vec<(usize, usize)> = (0..contenders.len())
+        .rev()
+        .flat_map(|at| (0..shops.len()).map(move |shop| (at, shop)))
+        .collect();
     let seasons = games.par_iter().with_max_len(1).map(|&(at, shop)| {
         let shop = &shops[shop].1;
         play(shop, &mut *(contenders[at].begin)(shop))
     });
     let seasons = seasons.collect::<Result<Vec<_>, FitError>>()?;
-    let season = |at: usize, shop: usize| {
-        &seasons[(contenders.len() - 1 - at) * shops.len() + shop]
-    };
+    let season =
+        |at: usize, shop: usize| &seasons[(contenders.len() - 1 - at) * shops.len() + shop];
     let mut standings = Vec::with_capacity(contenders.len() * volumes.len());
     for (volume_at, &units_per_week) in volumes.iter().enumerate() {
         for (at, contender) in contenders.iter().enumerate() {
@@ -134,9 +137,8 @@ impl Game<'_> {
 }
 
 fn standing(policy: &str, units_per_week: f64, games: &[Game<'_>]) -> Standing {
-    let shares = |n_weeks: usize| -> Vec<f64> {
-        games.iter().map(|game| game.share(n_weeks)).collect()
-    };
+    let shares =
+        |n_weeks: usize| -> Vec<f64> { games.iter().map(|game| game.share(n_weeks)).collect() };
     let by_seed = shares(usize::MAX);
     Standing {
         policy: policy.to_owned(),

@@ -13,7 +13,10 @@ fn nobody_earns_more_than_who_knows_the_truth() {
     for standing in &found {
         assert!(standing.share.mean < 1.0 && standing.share.mean > 0.5, "{standing:?}");
     }
-    assert!((found[0].worst_week - 1.0).abs() < 1e-12, "keeping prices is as good as keeping prices");
+    assert!(
+        (found[0].worst_week - 1.0).abs() < 1e-12,
+        "keeping prices is as good as keeping prices"
+    );
 }
 
 #[test]
@@ -30,11 +33,7 @@ fn the_same_seed_gives_the_same_standings_on_any_number_of_threads() {
 fn a_price_moves_by_no_more_than_a_step_and_stays_where_none_is_told() {
     struct Wild;
     impl Policy for Wild {
-        fn prices(
-            &mut self,
-            ledger: &Ledger,
-            _: &[f64],
-        ) -> Result<Vec<f64>, FitError> {
+        fn prices(&mut self, ledger: &Ledger, _: &[f64]) -> Result<Vec<f64>, FitError> {
             let wild = [f64::NAN, 1e12, 0.0, f64::INFINITY];
             Ok((0..ledger.costs().len()).map(|at| wild[at % 4]).collect())
         }
