@@ -73,7 +73,7 @@ fn beliefs() -> impl Strategy<Value = Option<DemandBelief>> {
         DemandBelief {
             coefficients: [level, elasticity, 0.2],
             reference_price: reference,
-            evidence: grade.map(|grade| Evidence { grade, price_sd, ..seen }),
+            evidence: grade.map(|grade| Evidence { price_sd, grade, ..seen }),
             ..doubtful(elasticity, sd)
         }
     });

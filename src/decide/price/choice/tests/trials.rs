@@ -53,11 +53,12 @@ fn a_tighter_budget_keeps_prices_nearer() {
     };
     assert!(spread(0.001) < spread(0.005), "{} {}", spread(0.001), spread(0.005));
     assert!(spread(0.005) < spread(0.02), "{} {}", spread(0.005), spread(0.02));
-    // Nothing may be lost: only the price that is best anyway.
+    // Nothing may be lost: only what is expected to be as good.
     let mut case = on_trial();
     case.policy.explore.loss_max = 0.0;
     for choice in slots(&case, 50) {
-        assert_eq!(choice.exploration.not_exploring, Some(NoTrial::OnePrice), "{choice:?}");
+        assert!(choice.exploration.loss_share <= 0.0, "{choice:?}");
+        assert!((choice.price.unwrap().0 - 1000).abs() < 30);
     }
 }
 
@@ -105,20 +106,14 @@ fn nothing_is_tried_where_it_may_not_be() {
         assert_ne!(choice.status, ChoiceStatus::Exploring);
         choice.exploration.not_exploring.unwrap()
     };
-    let day = |n: i64| NOW.plus_ms(-n * DAY_MS);
-    assert_eq!(day(0), NOW);
     assert_eq!(why(|case| case.may_explore = false), NoTrial::NotDrawn);
     assert_eq!(why(|case| case.policy.explore.enabled = false), NoTrial::Disabled);
     assert_eq!(why(|case| case.past.since = Some(NOW.plus_ms(-3 * DAY_MS))), NoTrial::Dwell);
     assert_eq!(why(|case| case.past.sold_out_at = Some(NOW.plus_ms(-DAY_MS))), NoTrial::SoldOut);
-    let sold_out = Stock { units: 0, weeks_to_delivery: None, weeks_to_end: None };
-    assert_eq!(sold_out.units, 0);
-    assert_eq!(
-        why(|case| {
-            case.stock = Some(Stock { units: 0, weeks_to_delivery: None, weeks_to_end: None });
-        }),
-        NoTrial::SoldOut
-    );
+    let sold_out = why(|case| {
+        case.stock = Some(Stock { units: 0, weeks_to_delivery: None, weeks_to_end: None });
+    });
+    assert_eq!(sold_out, NoTrial::SoldOut);
     assert_eq!(why(|case| case.limits.price_min = Some(Cents(2000))), NoTrial::NotFree);
     assert_eq!(why(|case| case.cost = None), NoTrial::NotFree);
     assert_eq!(why(|case| case.limits.is_frozen = true), NoTrial::OnePrice);
