@@ -26,9 +26,7 @@ pub(super) struct Lottery<'a, 'b> {
     pub(super) grid: &'a Grid<'a>,
     /// Mean and standard deviation of the elasticity.
     pub(super) elasticity: [f64; 2],
-    /// The price whose objective losses are measured against.
-    pub(super) known_best: Cents,
-    /// The price without a trial.
+    /// The price without a trial, which losses are measured against.
     pub(super) exploit: Cents,
     pub(super) loss_max: f64,
 }
@@ -42,9 +40,9 @@ pub(super) struct Drawn {
 }
 
 impl Lottery<'_, '_> {
-    /// What a price is expected to lose, as a share of the best known objective; `None` if that is nothing.
+    /// What a price is expected to lose, as a share of the objective without a trial; `None` if that is nothing.
     pub(super) fn loss_share(&mut self, price: Cents) -> Option<f64> {
-        let best = self.search.worth(self.known_best, self.margin);
+        let best = self.search.worth(self.exploit, self.margin);
         (best > 0.0).then(|| 1.0 - self.search.worth(price, self.margin) / best)
     }
 

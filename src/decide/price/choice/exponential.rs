@@ -22,7 +22,7 @@ const EXPONENT_MAX: f64 = 60.0;
 const SHIFTER: f64 = 6_755_399_441_055_744.0;
 
 /// `ln 2` in two parts, the first so short that its multiples are exact.
-const LN_2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// `1 / k!` from degree 12 down to 0.
@@ -43,7 +43,7 @@ const TAYLOR: [f64; 13] = [
 ];
 
 /// `e^x`, `x` brought within 60 of 0.
-#[inline(always)]
+#[inline]
 pub(super) fn exp(x: f64) -> f64 {
     let x = x.clamp(-EXPONENT_MAX, EXPONENT_MAX);
     let shifted = x * std::f64::consts::LOG2_E + SHIFTER;

@@ -9,8 +9,9 @@
 //! | what goes in | [`case`] |
 //! | what comes out | [`outcome`], with its reasons in [`note`] |
 //! | in which order | [`mod@choose`] |
-//! | which prices are legal | [`rails`], `grid` |
+//! | which prices are legal | [`rails`], then `legal` on a `grid` |
 //! | which is best | `objective`, over the draws of `sample`, with `exponential` |
+//! | what each guard-rail costs | `explain` |
 //! | what stock does | `stock`; the path of a markdown: [`markdown`] |
 //! | which prices are tried, and when | `explore`, [`lot`] |
 //!
@@ -19,9 +20,11 @@
 
 pub mod case;
 pub mod choose;
+mod explain;
 mod explore;
 mod exponential;
 mod grid;
+mod legal;
 pub mod lot;
 pub mod markdown;
 mod model;

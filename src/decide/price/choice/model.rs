@@ -82,6 +82,11 @@ impl Model {
         })
     }
 
+    /// Trusted prices within bounds; where those share none, the end nearest to them.
+    pub(super) fn believed(&self, bounds: Bounds) -> Bounds {
+        Bounds { low: bounds.clamp(self.trusted.low), high: bounds.clamp(self.trusted.high) }
+    }
+
     /// What a unit of stock is worth above its cost.
     pub(super) fn shadow_price(&self) -> f64 {
         self.margin.offset - self.plain.offset

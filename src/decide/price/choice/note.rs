@@ -134,23 +134,21 @@ impl fmt::Display for ChoiceNote {
             Self::CompetitorsNotFollowed => "Competitors' prices are not followed for now.",
             Self::StockScarce => "The stock will run out before more comes, which makes each unit dearer.",
             Self::StockAmple => "More is in stock than will be sold in time, which makes each unit cheaper.",
-            Self::AtRail(rail) => return write!(f, "The price goes as far as {} allow.", rail.phrase()),
+            Self::AtRail(rail) => {
+                return write!(f, "The price goes as far as {} {} it.", rail.phrase(), rail.lets());
+            }
             Self::Breach(rail) => {
                 return write!(f, "The present price does not keep to {}.", rail.phrase());
             }
             Self::BroughtInside(rail) => {
-                return write!(f, "The price was brought at once to where {} wants it.", rail.phrase());
+                return write!(f, "The price was brought at once to where {} {} it.", rail.phrase(), rail.lets());
             }
             Self::Clash(Clash { first, second }) if first == second => {
-                return write!(f, "The price does not move because {} contradict themselves.", first.phrase());
+                return write!(f, "The price does not move because {} cannot both be kept.", first.phrase());
             }
             Self::Clash(Clash { first, second }) => {
-                return write!(
-                    f,
-                    "The price does not move because no price keeps to both {} and {}.",
-                    first.phrase(),
-                    second.phrase()
-                );
+                let (first, second) = (first.phrase(), second.phrase());
+                return write!(f, "The price does not move because no price keeps to both {first} and {second}.");
             }
         })
     }

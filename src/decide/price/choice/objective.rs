@@ -172,3 +172,96 @@ impl<'a> Search<'a> {
 fn better(best: (f64, Cents), other: (f64, Cents)) -> (f64, Cents) {
     if other.0 > best.0 || (other.0 >= best.0 && other.1 < best.1) { other } else { best }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decide::price::{Bounds, choice::grid::Endings},
+        learn::demand::response::{DemandBelief, Symmetric3},
+    };
+    use proptest::prelude::*;
+
+    fn belief(level: f64, elasticity: f64, sd: f64) -> DemandBelief {
+        DemandBelief {
+            coefficients: [level, elasticity, 0.0],
+            covariance: Symmetric3([0.05, 0.0, sd * sd, 0.0, 0.0, 0.0]),
+            bounds: [[-8.0, 0.5], [0.0, 2.0]],
+            reference_price: 1000.0,
+            reference_competitor: None,
+            overdispersion: 1.0,
+            overdispersion_squared: 0.0,
+            evidence: None,
+        }
+    }
+
+    fn margins() -> impl Strategy<Value = Margin> {
+        let goal = prop_oneof![
+            Just(Goal::Profit),
+            Just(Goal::Revenue),
+            Just(Goal::Units),
+            (0.0..1.0_f64).prop_map(Goal::Mixture)
+        ];
+        (goal, 0.0..0.4_f64, 0.0..1800.0_f64)
+            .prop_map(|(goal, fee, cost)| Margin::of(goal, fee, cost))
+    }
+
+    fn listed(grid: &Grid<'_>) -> Vec<Cents> {
+        let next = |price: &Cents| grid.at_or_above(Cents(price.0 + 1));
+        std::iter::successors(grid.first(), next).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn the_best_price_is_that_of_the_whole_grid(
+            level in -3.0..5.0_f64, elasticity in -6.0..0.4_f64, sd in 0.0..2.0_f64, margin in margins(),
+            low in 1_i64..1500, width in 0_i64..2500, all in prop::bool::ANY, other in 1_i64..3000,
+        ) {
+            let sample = Sample::of(&belief(level, elasticity, sd), None, 7);
+            let endings = Endings::new(if all { &[] } else { &[9, 95] });
+            let bounds = Bounds { low: Cents(low), high: Cents(low + width) };
+            let grid = Grid::new(&endings, bounds, &[Cents(other)]);
+            let mut search = Search::new(&sample);
+            let found = search.best(&grid, margin).unwrap();
+            let worth = |price: Cents| margin.at(price.0 as f64) * sample.units(price.0 as f64);
+            let best = listed(&grid).into_iter().fold((f64::NEG_INFINITY, Cents(0)), |best, price| {
+                better(best, (worth(price), price))
+            });
+            // Where no draw answers to the price, others may be as good, and rounding decides.
+            let slack = 1e-12 * best.0.abs();
+            prop_assert!(found == best.1 || worth(found) >= best.0 - slack, "{} {:?}", found.0, best);
+        }
+
+        #[test]
+        fn the_best_price_of_a_known_elasticity_is_that_of_the_whole_grid(
+            elasticity in -7.0..0.0_f64, margin in margins(), low in 1_i64..1500, width in 0_i64..2500,
+            other in 1_i64..3000,
+        ) {
+            let mut known = belief(2.0, elasticity, 0.0);
+            known.covariance = Symmetric3::default();
+            let sample = Sample::of(&known, None, 7);
+            let endings = Endings::new(&[9, 95]);
+            let bounds = Bounds { low: Cents(low), high: Cents(low + width) };
+            let grid = Grid::new(&endings, bounds, &[Cents(other)]);
+            let found = best_for(elasticity, margin, &grid).unwrap();
+            let worth = |price: Cents| margin.at(price.0 as f64) * sample.units(price.0 as f64);
+            let best = listed(&grid).into_iter().map(worth).fold(f64::NEG_INFINITY, f64::max);
+            prop_assert!(worth(found) >= best - 1e-9 * best.abs(), "{} {}", worth(found), best);
+        }
+    }
+
+    #[test]
+    fn a_grid_of_a_million_prices_is_searched_by_a_few() {
+        let sample = Sample::of(&belief(2.0, -2.5, 0.1), None, 7);
+        let endings = Endings::any();
+        let bounds = Bounds { low: Cents(100_000), high: Cents(1_100_000) };
+        let grid = Grid::new(&endings, bounds, &[]);
+        let margin = Margin { slope: 1.0, offset: 300_000.0 };
+        let mut search = Search::new(&sample);
+        let best = search.best(&grid, margin).unwrap();
+        assert!(best > Cents(300_000) && best < Cents(1_100_000));
+        assert!(search.known.len() < 150, "{}", search.known.len());
+    }
+}

@@ -1,6 +1,7 @@
 //! A chosen price and all that led to it.
 
 use super::{
+    explore::Drawn,
     note::ChoiceNote,
     rails::{Clash, Rail},
 };
@@ -140,12 +141,33 @@ pub struct Exploration {
     pub expected_price: Option<f64>,
     /// The price without a trial.
     pub exploit: Option<Cents>,
-    /// Expected loss against the best known price, as a share of its objective; less than 0 if the trial is expected
-    /// to gain.
+    /// Expected loss against the price without a trial, as a share of its objective; less than 0 if the trial is
+    /// expected to gain.
     pub loss_share: f64,
 }
 
 impl Exploration {
+    /// No trial: the price is what it is.
+    pub(super) fn none(why: NoTrial, price: Option<Cents>) -> Self {
+        Self {
+            not_exploring: Some(why),
+            propensity: 1.0,
+            expected_price: None,
+            exploit: price,
+            loss_share: 0.0,
+        }
+    }
+
+    pub(super) fn drawn(drawn: Drawn, exploit: Cents, loss_share: f64) -> Self {
+        Self {
+            not_exploring: None,
+            propensity: drawn.propensity,
+            expected_price: Some(drawn.expected_price),
+            exploit: Some(exploit),
+            loss_share,
+        }
+    }
+
     /// Whether the price was drawn.
     pub fn is_exploring(&self) -> bool {
         self.not_exploring.is_none()
@@ -182,4 +204,28 @@ pub struct Choice {
     pub shadow_price: f64,
     /// Trials.
     pub exploration: Exploration,
+}
+
+impl Choice {
+    /// A price that no demand had a part in.
+    pub(super) fn plain(
+        price: Option<Cents>,
+        status: ChoiceStatus,
+        notes: Vec<ChoiceNote>,
+    ) -> Self {
+        Self {
+            price,
+            status,
+            notes,
+            bounds: None,
+            trusted: None,
+            unconstrained: None,
+            best: None,
+            curve: Vec::new(),
+            rails: Vec::new(),
+            change: None,
+            shadow_price: 0.0,
+            exploration: Exploration::none(NoTrial::NotFree, price),
+        }
+    }
 }

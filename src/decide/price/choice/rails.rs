@@ -70,12 +70,20 @@ impl Rail {
             Self::Frozen => "the freeze of the price",
             Self::Contract => "the price agreed by contract",
             Self::MarginFloor => "the margin over cost",
-            Self::Merchant => "price_min and price_max",
+            Self::Merchant => "the bounds price_min and price_max",
             Self::Corridor => "the corridor around competitors' prices",
             Self::Step => "the largest step",
             Self::Step30d => "the largest change in 30 days",
             Self::Line => "the product line",
             Self::Endings => "the endings of prices",
+        }
+    }
+
+    /// The verb of that sentence.
+    pub(super) fn lets(self) -> &'static str {
+        match self {
+            Self::Merchant | Self::Endings => "let",
+            _ => "lets",
         }
     }
 

@@ -66,18 +66,18 @@ pub(super) fn sales(units: u64, mean: f64) -> Sales {
     Sales { expected: mean * below + stock * (1.0 - chance_left), chance_left }
 }
 
-/// The stock of a case, as far as it says anything.
+/// A stock and the time that it is for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Horizon {
-    pub(super) units: u64,
-    pub(super) weeks: f64,
+struct Horizon {
+    units: u64,
+    weeks: f64,
     /// What the goal counts for a unit left over.
-    pub(super) left_over: f64,
+    left_over: f64,
 }
 
 /// What the goal counts for a unit, its shadow price included, in place of `margin.offset`.
 ///
-/// `cost` and `salvage` are those of one unit, `of_cost` the share of them that the goal counts.
+/// `salvage`: what the goal counts for what a unit left over brings.
 pub(super) fn opportunity(
     stock: &Stock,
     sample: &Sample,
@@ -153,4 +153,42 @@ pub(super) fn highest(of: impl Fn(f64) -> f64, low: f64, high: f64) -> f64 {
     let top = 0.5 * (low + high);
     // At an end of the range the hump lies outside, and the end itself is highest.
     if of(top) >= best.1 { top } else { at(best.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sales_are_those_of_all_counts_summed(units in 0_u64..120, mean in 0.0..150.0_f64) {
+            let mut chance = (-mean).exp();
+            let (mut expected, mut below) = (0.0, 0.0);
+            for count in 0..units {
+                expected += count as f64 * chance;
+                below += chance;
+                chance *= mean / (count + 1) as f64;
+            }
+            expected += units as f64 * (1.0 - below);
+            let sold = sales(units, mean);
+            // The gamma function is good to some 1e-12; what lies nine deviations out is left out.
+            prop_assert!((sold.expected - expected).abs() < 1e-9 * (1.0 + expected), "{:?} {}", sold, expected);
+            prop_assert!((sold.chance_left - below).abs() < 1e-9, "{:?} {}", sold, below);
+        }
+    }
+
+    #[test]
+    fn large_counts_are_as_good_as_their_mean() {
+        assert_eq!(sales(10, f64::INFINITY), Sales { expected: 10.0, chance_left: 0.0 });
+        assert_eq!(sales(u64::MAX, 1e9), Sales { expected: 1e9, chance_left: 1.0 });
+        assert_eq!(sales(10, f64::NAN), Sales { expected: 0.0, chance_left: 1.0 });
+    }
+
+    #[test]
+    fn the_highest_place_of_a_hump_is_found_and_so_is_an_end() {
+        assert!((highest(|x| -(x - 3.0).powi(2), 1.0, 9.0) - 3.0).abs() < 1e-3);
+        assert!((highest(|x| x, 1.0, 9.0) - 9.0).abs() < 1e-12);
+        assert!((highest(|x| -x, 1.0, 9.0) - 1.0).abs() < 1e-12);
+    }
 }

@@ -1,7 +1,11 @@
 //! What is promised of a choice, from a case to a price.
 
+mod bad_input;
 mod closed_form;
+mod properties;
+mod rails;
 mod stock;
+mod trials;
 
 use super::*;
 use crate::{
