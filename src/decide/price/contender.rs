@@ -53,11 +53,7 @@ pub const ARENA_TRIALS: ExplorePolicy =
 impl Chooser {
     /// Opens the shop. Trials of shops of different seeds have nothing to do with each other.
     pub fn new(shop: &Shop, params: ResponseParams, policy: ChoicePolicy) -> Self {
-        let id = |item: usize| {
-            let id = ItemId::new(format!("{}-{item}", shop.seed()));
-            id.expect("two numbers are a short id without blanks")
-        };
-        let items = (0..shop.items().len()).map(id).collect();
+        let items = (0..shop.items().len()).map(|item| id(shop.seed(), item)).collect();
         Self { learner: Learner::new(params), policy, items }
     }
 }
@@ -109,6 +105,10 @@ fn past(ledger: &Ledger, item: usize) -> Past {
         month_ago: weeks.len().checked_sub(MONTH_WEEKS).map(price),
         sold_out_at: None,
     }
+}
+
+fn id(seed: u64, item: usize) -> ItemId {
+    ItemId::new(format!("{seed}-{item}")).expect("two numbers are a short id without blanks")
 }
 
 fn cents(amount: f64) -> Cents {

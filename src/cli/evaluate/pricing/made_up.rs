@@ -32,21 +32,22 @@ const EARLIER: [[f64; 4]; 4] = [
 /// Seed of the slow sellers.
 const SLOW_SEED: u64 = 1;
 
-/// Makes sales up and measures on them.
+/// Makes sales up and measures on them; `params` are the shops'.
 pub(super) fn measure(
+    params: &ArenaParams,
     n_seeds: u16,
     volumes: &[f64],
     n_histories: usize,
 ) -> anyhow::Result<PricingReport> {
     let slow = SLOW.map(|units| slow_sellers(units, n_histories, SLOW_SEED, NEVER_STOP));
     let slow = slow.into_iter().collect::<Result<Vec<SlowSellers>, _>>()?;
-    let (params, response) = (ArenaParams::default(), ResponseParams::default());
+    let (response, step_max) = (ResponseParams::default(), params.step_max);
     let mut contenders = textbook_contenders(response);
     contenders.push(Contender::new("ours", move |shop: &Shop| {
-        Chooser::new(shop, response, arena_policy(params.step_max, ARENA_TRIALS))
+        Chooser::new(shop, response, arena_policy(step_max, ARENA_TRIALS))
     }));
     let seeds: Vec<u64> = (0..u64::from(n_seeds)).collect();
-    let found = standings(&params, volumes, &seeds, &contenders)?;
+    let found = standings(params, volumes, &seeds, &contenders)?;
     let protocol = json!({
         "name": "pricing",
         "slow_sellers": {
@@ -68,8 +69,7 @@ pub(super) fn measure(
         "slow_sellers": slow.iter().map(slow_json).collect::<Vec<_>>(),
         "shop": found.iter().map(standing_json).collect::<Vec<_>>(),
     });
-    let sheets =
-        vec![slow_sheet(&slow, n_histories), shop_sheet(&found, volumes, &params, n_seeds)];
+    let sheets = vec![slow_sheet(&slow, n_histories), shop_sheet(&found, volumes, params, n_seeds)];
     Ok(PricingReport::new(protocol, results, sheets))
 }
 

@@ -23,7 +23,7 @@ use super::{
     in_range,
     text_file::{FileError, FileFacts},
 };
-use crate::cli::commands::say;
+use crate::{cli::commands::say, learn::evaluation::pricing::arena::ArenaParams};
 use anyhow::Context;
 use rows::DataFile;
 use serde_json::{Value, json};
@@ -67,14 +67,20 @@ fn parse_units(text: &str) -> Result<f64, String> {
     units.ok_or_else(|| "must be a number between 0.05 and 1000".into())
 }
 
+impl PricingArguments {
+    fn measure(&self) -> anyhow::Result<PricingReport> {
+        if let Some(path) = &self.data {
+            return of_file(path, self);
+        }
+        made_up::measure(&ArenaParams::default(), self.seeds, &self.units, self.histories)
+    }
+}
+
 /// Measures and says what came of it.
 pub(crate) fn pricing(arguments: &PricingArguments, is_json: bool) -> anyhow::Result<()> {
     let n_threads = arguments.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build()?;
-    let report = pool.install(|| match &arguments.data {
-        Some(path) => of_file(path, arguments),
-        None => made_up::measure(arguments.seeds, &arguments.units, arguments.histories),
-    })?;
+    let report = pool.install(|| arguments.measure())?;
     if is_json {
         say(serde_json::to_string(&report).context("cannot write the report")?);
     } else {
@@ -116,3 +122,6 @@ fn unknown(path: &Path, file: &DataFile) -> FileError {
     );
     FileError::Content { path: path.to_owned(), detail }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! without a price are no sales, codes of fees are no goods, and a repeated row is one. Prices are a ledger as the
 //! import keeps it: a day's price is the one that most of its purchases paid, the lower one of two as frequent, and
 //! holds until the day of the next different one. So a wholesaler's discount does not pass for a cut of prices. An
-//! item is on sale from its first priced day to the end of the week of its last sale.
+//! item is on sale from its first priced day to the end of the week of its last sale. Days beyond the last whole week are
+//! left out.
 
 use super::{
     Measured,
@@ -132,7 +133,8 @@ fn panel(sales: &[SaleRecord], n_items: usize) -> (Panel, Periods) {
     let day = |at: Timestamp| at.0.div_euclid(DAY_MS);
     let first = sales.iter().map(|sale| day(sale.at)).min().unwrap_or(0);
     let last = sales.iter().map(|sale| day(sale.at)).max().unwrap_or(0);
-    let n_periods = ((last - first) / 7 + 1) as usize;
+    // Days beyond the last whole week would pass for a bad one.
+    let n_periods = ((last - first + 1) / 7).max(1) as usize;
     let periods = Periods { start: Timestamp(first * DAY_MS), length_ms: WEEK_MS, n_periods };
     let mut paid: BTreeMap<(u32, i64), BTreeMap<u64, u32>> = BTreeMap::new();
     for sale in sales {
@@ -292,11 +294,13 @@ mod tests {
             sale(17, 3.0),
             sale(17, 4.0),
             sale(24, 9.0),
+            sale(30, 9.0),
+            sale(31, 1.0),
         ];
         let (panel, periods) = panel(&sales, 1);
         assert_eq!((periods.n_periods, panel.n_rows()), (3, 3));
         let rows: Vec<_> = panel.rows_of(0).collect();
-        let expected = [(3.0, 4.0), (2.0, 3.0), (1.0, 9.0)];
+        let expected = [(3.0, 4.0), (2.0, 3.0), (2.0, 9.0)];
         for (row, (units, price)) in rows.iter().zip(expected) {
             assert!((row.units - units).abs() < 1e-9 && (row.price / price - 1.0).abs() < 1e-6);
         }
