@@ -103,20 +103,17 @@ impl Desk<'_> {
         if self.railed.clash.is_none() {
             choice.bounds = Some(self.railed.narrow);
         }
-        choice.rails = self
-            .railed
-            .stages
-            .iter()
-            .map(|stage| effect(stage.rail, stage.before, stage.after))
-            .collect();
+        let stages = self.railed.stages.iter();
+        choice.rails = stages.map(|stage| effect(stage.rail, stage.before, stage.after)).collect();
         choice
     }
 
+    /// Chooses by what is expected of demand.
     fn weigh(&self, model: &Model, pick: u64) -> Choice {
         let mut search = Search::new(&model.sample);
         let legal = self.legal(model);
-        let (unconstrained, rails) = self.effects(model, &mut search, &legal);
         let best = search.best(&legal.grid, model.margin).unwrap_or(self.base);
+        let (unconstrained, rails) = self.effects(model, &mut search, best);
         let mut notes = Vec::new();
         let exploit = self.exploit(model, &mut search, &legal, best, &mut notes);
         let (price, exploration) = match self.trial(model, &mut search, &legal, exploit, pick) {
@@ -142,12 +139,14 @@ impl Desk<'_> {
         };
         let against = self.case.past.current.filter(|_| model.has_level);
         let change = |to: Cents| against.map(|from| model.change(from, to));
+        let chosen = change(price);
+        let best_change = if best == price { chosen } else { change(best) };
         Choice {
             bounds: legal.clash.is_none().then_some(self.railed.narrow),
             unconstrained: Some(unconstrained),
-            best: Some(Candidate { price: best, change: change(best) }),
+            best: Some(Candidate { price: best, change: best_change }),
             rails,
-            change: change(price),
+            change: chosen,
             exploration,
             ..Choice::plain(Some(price), status, notes)
         }

@@ -3,7 +3,6 @@
 use super::{
     choose::Desk,
     grid::{Endings, Grid},
-    legal::Legal,
     model::Model,
     objective::Search,
     outcome::{Choice, CurvePoint, RailEffect},
@@ -12,12 +11,12 @@ use super::{
 use crate::{decide::price::Bounds, domain::Cents};
 
 impl Desk<'_> {
-    /// The best trusted price of all, and what each guard-rail takes from it.
+    /// The best trusted price of all, and what each guard-rail takes from it; `legal_best` is left after all of them.
     pub(super) fn effects(
         &self,
         model: &Model,
         search: &mut Search<'_>,
-        legal: &Legal<'_>,
+        legal_best: Cents,
     ) -> (Cents, Vec<RailEffect>) {
         let any = Endings::any();
         let best_of = |search: &mut Search<'_>, bounds: Bounds| {
@@ -50,9 +49,7 @@ impl Desk<'_> {
         }
         if !self.case.policy.endings.is_empty() {
             let narrow = self.railed.narrow;
-            if let Some(after) = search.best(&legal.grid, model.margin) {
-                compare(search, Rail::Endings, [narrow, narrow], [best, after]);
-            }
+            compare(search, Rail::Endings, [narrow, narrow], [best, legal_best]);
         }
         (unconstrained, effects)
     }
@@ -84,6 +81,7 @@ impl Desk<'_> {
     }
 }
 
+/// Of a guard-rail whose cost is not known.
 pub(super) fn effect(rail: Rail, before: Bounds, after: Bounds) -> RailEffect {
     RailEffect { rail, before, after, best_before: None, best_after: None, cost_per_week: None }
 }

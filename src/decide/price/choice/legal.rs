@@ -46,6 +46,7 @@ impl Desk<'_> {
         }
     }
 
+    /// Whether the price may stay.
     pub(super) fn keeps(&self) -> bool {
         holds(self.railed.wide, self.base)
     }

@@ -11,7 +11,7 @@ use super::{case::Goal, grid::Grid, sample::Sample};
 use crate::domain::Cents;
 
 /// Guesses at the best price before it is searched for.
-const N_GUESSES: usize = 3;
+const N_GUESSES: usize = 2;
 
 /// `slope · price - offset`: what one unit sold counts.
 #[derive(Clone, Copy, Debug, PartialEq)]

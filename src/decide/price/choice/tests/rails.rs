@@ -222,7 +222,7 @@ fn bounds_without_an_ending_are_named() {
 }
 
 #[test]
-fn every_guard_rail_and_note_has_a_name_and_a_sentence() {
+fn guard_rails_are_told_in_sentences() {
     let clash = |first, second| ChoiceNote::Clash(Clash { first, second });
     let notes = [
         (
@@ -233,7 +233,8 @@ fn every_guard_rail_and_note_has_a_name_and_a_sentence() {
         (
             clash(Rail::Merchant, Rail::Line),
             "clash",
-            "The price does not move because no price keeps to both the bounds price_min and price_max and the product line.",
+            "The price does not move because no price keeps to both the bounds price_min and price_max and \
+             the product line.",
         ),
     ];
     for (note, kind, sentence) in notes {
