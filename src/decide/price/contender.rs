@@ -1,5 +1,6 @@
-//! The service's own choice of prices, entered in the made-up shop of [`arena`](crate::learn::evaluation::pricing::arena):
-//! nothing is simplified for it, every price is [`choose_without_curve`] of a [`Case`] as a run would make it.
+//! The service's own choice of prices, entered in the made-up shop of
+//! [`arena`](crate::learn::evaluation::pricing::arena): nothing is simplified for it, every price is
+//! [`choose_without_curve`] of a [`Case`] as a run would make it.
 
 use super::choice::{
     Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past,

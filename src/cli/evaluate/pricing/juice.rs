@@ -115,7 +115,8 @@ fn elasticities(
     let (pooled, _) = pooled_brands(rows, params, NEVER_STOP)?;
     anyhow::ensure!(pooled.len() == N_BRANDS, "there are {} brands, not {N_BRANDS}", pooled.len());
     let mut sheet = Sheet::new(
-        "orange juice, 11 brands: elasticities to the own price and to the others' (regressions: mean of ten; pooled counts: to their mean)",
+        "orange juice, 11 brands: elasticities to the own price and to the others' (regressions: mean of ten; pooled \
+         counts: to their mean)",
         &["brand", "published", "own", "cross", "feature", "pooled own", "cross", "feature"],
     );
     let mut brands = Vec::with_capacity(N_BRANDS);

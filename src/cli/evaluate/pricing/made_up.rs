@@ -95,7 +95,8 @@ fn slow_sheet(slow: &[SlowSellers], n_histories: usize) -> Sheet {
 
 fn shop_sheet(found: &[Standing], volumes: &[f64], params: &ArenaParams, n_seeds: u16) -> Sheet {
     let title = format!(
-        "made-up shop of {} items, {} weeks of history, {} of decisions, steps of {:.0} %, {n_seeds} seeds: share of the oracle's profit, and the worst week against keeping prices",
+        "made-up shop of {} items, {} weeks of history, {} of decisions, steps of {:.0} %, {n_seeds} seeds: share \
+         of the oracle's profit, and the worst week against keeping prices",
         params.n_items,
         params.history_weeks,
         params.decision_weeks,

@@ -4,8 +4,8 @@
 //! without a price are no sales, codes of fees are no goods, and a repeated row is one. Prices are a ledger as the
 //! import keeps it: a day's price is the one that most of its purchases paid, the lower one of two as frequent, and
 //! holds until the day of the next different one. So a wholesaler's discount does not pass for a cut of prices. An
-//! item is on sale from its first priced day to the end of the week of its last sale. Days beyond the last whole week are
-//! left out.
+//! item is on sale from its first priced day to the end of the week of its last sale. Days beyond the last whole week
+//! are left out.
 
 use super::{
     Measured,

@@ -137,7 +137,8 @@ mod tests {
         let text = PricingReport::new(Value::Null, json, vec![sheet]).to_string();
         assert_eq!(
             text,
-            "slopes\n       found  published\nslope   -1.5       -1.5     same\nslope    1.0        2.0  differs\n1 of 2 are the same to all digits printed"
+            "slopes\n       found  published\nslope   -1.5       -1.5     same\nslope    1.0        2.0  differs\n\
+             1 of 2 are the same to all digits printed"
         );
     }
 }

@@ -5,8 +5,8 @@
 //! mean averaged over draws of what the model believes. The better model gives the higher mean logarithm (Good,
 //! "Rational decisions", Journal of the Royal Statistical Society B 1952).
 //!
-//! A season is no matter of price, and none of the models foresees one. So the same is measured once more with the level
-//! of each held-out week given, one number for all items: what the model would say if the season were known.
+//! A season is no matter of price, and none of the models foresees one. So the same is measured once more with the
+//! level of each held-out week given, one number for all items: what the model would say if the season were known.
 //!
 //! Differences are between sums over an item's weeks, so that their standard errors allow for an item being foreseen
 //! badly in all of its weeks.

@@ -281,8 +281,8 @@ impl Panel {
         self.category_of[item] as usize
     }
 
-    /// The rows of one item in the order in which they were taken; prices as exact as they are kept, to seven digits. What
-    /// was expected of a lottery is left out.
+    /// The rows of one item in the order in which they were taken; prices as exact as they are kept, to seven digits.
+    /// What was expected of a lottery is left out.
     pub fn rows_of(&self, item: usize) -> impl Iterator<Item = PanelRow> + '_ {
         let reference = self.references[item];
         let competitor = reference.log_competitor.unwrap_or(0.0);
