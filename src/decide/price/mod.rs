@@ -8,6 +8,7 @@
 
 pub mod choice;
 pub mod guard;
+pub mod law;
 pub mod note;
 pub mod policy;
 pub mod quote;
