@@ -7,6 +7,7 @@
 //! Deliberately not here: who asks. A price depends on item and time, never on a person.
 
 pub mod choice;
+pub mod competition;
 pub mod guard;
 pub mod law;
 pub mod note;

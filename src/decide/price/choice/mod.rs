@@ -2,9 +2,7 @@
 
 pub mod case;
 
-pub use case::{
-    Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock,
-};
+pub use case::{Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock};
 
 use crate::domain::Cents;
 
