@@ -171,6 +171,26 @@ fn sellers_who_have_nothing_to_do_with_us_are_rarely_taken_for_answering() {
     }
 }
 
+/// Once a week we move; four times in five the seller is seen to do the same within 30 hours. Three in four such
+/// sellers were found when this was written, of 1,000.
+#[test]
+fn most_sellers_who_answer_four_moves_in_five_are_found() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut found = 0;
+    for _ in 0..500 {
+        let ours = random_steps(&mut rng, 168);
+        let mut theirs = vec![(0, 1_000)];
+        for &(at, price) in &ours[1..] {
+            if rng.random_bool(0.8) {
+                theirs.push((at + rng.random_range(1..30), price));
+            }
+        }
+        theirs.sort_unstable();
+        found += u32::from(judge(&ours, &theirs).answers);
+    }
+    assert!(found > 325, "{found}");
+}
+
 proptest! {
     #[test]
     fn counts_nest_and_no_history_panics(
