@@ -89,6 +89,10 @@ fn an_outlier_among_three_or_more_is_refused_and_among_two_nobody_is() {
     assert_eq!(refusals(&cents, &nothing), [("a".to_owned(), Refusal::Outlier)]);
     assert_eq!(index(&cents, &nothing), Some(990.0));
     assert_eq!(refusals(&cents[..2], &nothing), []);
+    // Held against the other two alone, whose logarithms lie 0.2 on either side of 1,000, 0.8 is too far; were it
+    // counted among them, it would excuse itself.
+    let wide = [offer("a", 819, 1.0), offer("b", 1_221, 1.0), offer("c", 2_226, 1.0)];
+    assert_eq!(refusals(&wide, &nothing), [("c".to_owned(), Refusal::Outlier)]);
     // A quarter below two equal prices is a competitor, not an error.
     let honest = [offer("a", 760, 1.0), offer("b", 1_000, 1.0), offer("c", 1_000, 1.0)];
     assert_eq!(refusals(&honest, &nothing), []);
