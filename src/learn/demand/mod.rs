@@ -9,11 +9,13 @@
 //! a season lifts all items alike, says nothing about any one of them, and would otherwise raise every
 //! price at once.
 //!
-//! How demand answers to price, elasticity, is learned in [`response`], from weeks instead of two windows.
+//! How demand answers to price, elasticity, is learned in [`response`], from weeks instead of two windows. What
+//! [`competitors`] ask is a term of it.
 //!
 //! Deliberately not here: forecasts with season. A model of those replaces the body of [`outlook`]; what
 //! deciding reads is only [`ItemDemand`].
 
+pub mod competitors;
 pub mod pool;
 pub mod response;
 pub mod tally;
