@@ -1,6 +1,6 @@
 //! What a competitor asks, with all that tells whether it can be compared with our own price.
 
-use super::{Cents, CompetitorPrice, Timestamp};
+use super::{Cents, ItemId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What state a good is in.
@@ -42,17 +42,30 @@ pub struct CompetitorOffer {
     pub observed_at: Timestamp,
 }
 
-impl From<&CompetitorPrice> for CompetitorOffer {
-    /// The offer of which only the price is known.
-    fn from(price: &CompetitorPrice) -> Self {
-        Self {
-            competitor: price.competitor.clone(),
-            price: price.price,
-            shipping: None,
-            in_stock: None,
-            condition: Condition::New,
-            match_confidence: None,
-            observed_at: price.observed_at,
+/// A competitor's offer, and the item of ours that it is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompetitorPrice {
+    /// Our item.
+    pub item: ItemId,
+    /// What is asked.
+    pub offer: CompetitorOffer,
+}
+
+impl Condition {
+    /// Every condition.
+    pub const ALL: [Self; 3] = [Self::New, Self::Used, Self::Refurbished];
+
+    /// The name in the database and the HTTP contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Used => "used",
+            Self::Refurbished => "refurbished",
         }
+    }
+
+    /// The condition of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|condition| condition.name() == name)
     }
 }

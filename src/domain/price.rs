@@ -18,13 +18,22 @@ pub enum PriceReason {
     GuardRail,
     /// Pricing was switched off, or has nothing to say about the item: back to the list price.
     BackToList,
+    /// Pricing tried it, to learn how demand answers.
+    Trial(Lottery),
+    /// An operator took a pricing run back, or stopped pricing.
+    Restored,
+}
+
+/// How a price on trial was drawn: what makes it an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lottery {
+    /// Mean of the prices that could have been drawn, by their chances.
+    pub expected: Cents,
+    /// The chance that this price had, in parts per million.
+    pub chance_ppm: u32,
 }
 
 impl PriceReason {
-    /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::ListPrice, Self::Imported, Self::Demand, Self::GuardRail, Self::BackToList];
-
     /// The name in the database and the HTTP contract.
     pub fn name(self) -> &'static str {
         match self {
@@ -33,12 +42,28 @@ impl PriceReason {
             Self::Demand => "demand",
             Self::GuardRail => "guard_rail",
             Self::BackToList => "back_to_list",
+            Self::Trial(_) => "trial",
+            Self::Restored => "restored",
         }
     }
 
-    /// The reason of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    /// How it was drawn, if it was.
+    pub fn lottery(self) -> Option<Lottery> {
+        if let Self::Trial(lottery) = self { Some(lottery) } else { None }
+    }
+
+    /// The reason of this name; a trial needs its lottery.
+    pub fn from_name(name: &str, lottery: Option<Lottery>) -> Option<Self> {
+        Some(match name {
+            "list_price" => Self::ListPrice,
+            "imported" => Self::Imported,
+            "demand" => Self::Demand,
+            "guard_rail" => Self::GuardRail,
+            "back_to_list" => Self::BackToList,
+            "restored" => Self::Restored,
+            "trial" => Self::Trial(lottery?),
+            _ => return None,
+        })
     }
 }
 
@@ -61,17 +86,4 @@ pub struct PriceEntry {
     pub to: Option<Timestamp>,
     /// Why it came into force.
     pub reason: PriceReason,
-}
-
-/// What a competitor asked for an item at some time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompetitorPrice {
-    /// Our item.
-    pub item: ItemId,
-    /// Who.
-    pub competitor: String,
-    /// How much.
-    pub price: Cents,
-    /// Seen when.
-    pub observed_at: Timestamp,
 }

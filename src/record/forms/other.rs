@@ -6,7 +6,7 @@ use super::{
     reader::Reader,
     values,
 };
-use crate::domain::{CompetitorPrice, ItemId};
+use crate::domain::{CompetitorOffer, CompetitorPrice, Condition, ItemId};
 use serde_json::{Map, Value};
 
 /// Reads what a competitor asks for an item.
@@ -15,21 +15,52 @@ pub fn competitor_price_from_json(
     rules: &FormRules,
 ) -> Result<CompetitorPrice, Vec<FieldProblem>> {
     let mut reader = Reader::new(value)?;
-    reader.refuse_unknown(&[ITEM, &["competitor"], &["price"], &["currency"], TIME]);
+    reader.refuse_unknown(&[
+        ITEM,
+        &["competitor"],
+        &["price"],
+        &["shipping"],
+        &["in_stock"],
+        &["condition"],
+        &["match_confidence"],
+        &["currency"],
+        TIME,
+    ]);
     reader.read(&["currency"], |code| values::check_currency(code, rules.currency));
     let item = reader.require(ITEM, values::typed_id::<ItemId>);
     let competitor = reader.require(&["competitor"], values::id_text);
     let price = reader.require(&["price"], |value| values::price(value, rules.currency));
+    let shipping = reader.read(&["shipping"], |value| values::price(value, rules.currency));
+    let in_stock = reader.read(&["in_stock"], values::boolean);
+    let condition = reader.read(&["condition"], condition);
+    let match_confidence = reader.read(&["match_confidence"], share);
     let time = reader.read(TIME, |value| values::time(value, rules));
     let built = (|| {
         Some(CompetitorPrice {
             item: item?,
-            competitor: competitor?,
-            price: price?,
-            observed_at: time.unwrap_or(rules.now),
+            offer: CompetitorOffer {
+                competitor: competitor?,
+                price: price?,
+                shipping,
+                in_stock,
+                condition: condition.unwrap_or_default(),
+                match_confidence,
+                observed_at: time.unwrap_or(rules.now),
+            },
         })
     })();
     reader.finish(built)
+}
+
+fn condition(value: &Value) -> Result<Condition, String> {
+    let name = value.as_str().unwrap_or_default();
+    let known = Condition::ALL.map(Condition::name).join("`, `");
+    Condition::from_name(name).ok_or_else(|| format!("must be one of `{known}`, not {value}"))
+}
+
+fn share(value: &Value) -> Result<f64, String> {
+    let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("must be a number from 0 to 1, not {value}"))
 }
 
 /// Reads what the shop says about a person: any object of bounded size; a `null` is left out.

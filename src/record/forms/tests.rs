@@ -241,7 +241,7 @@ fn competitors_and_people_have_forms_too() {
         &json!({"item": "i", "competitor": "acme", "price": "9.99"}),
         &rules(),
     );
-    assert_eq!(read.unwrap().price, Cents(999));
+    assert_eq!(read.unwrap().offer.price, Cents(999));
     let problems = competitor_price_from_json(&json!({"item": "i", "rice": 1}), &rules());
     let pointers: Vec<String> = problems.unwrap_err().into_iter().map(|p| p.pointer).collect();
     assert_eq!(pointers, ["/rice", "/competitor", "/price"]);

@@ -20,6 +20,8 @@ pub(super) struct Draft {
     before: Option<Item>,
     ledger_from: Option<Timestamp>,
     reason: PriceReason,
+    /// Whether the price in force begins anew in the ledger, for its new reason.
+    is_renewed: bool,
     /// The item as it will be; its revision is still the old one.
     pub(super) item: Item,
 }
@@ -40,6 +42,7 @@ impl Draft {
             before: Some(standing.item.clone()),
             ledger_from: standing.ledger_from,
             reason: PriceReason::ListPrice,
+            is_renewed: false,
             item: standing.item,
         }
     }
@@ -54,7 +57,13 @@ impl Draft {
             removed: false,
             revision: 0,
         };
-        Self { before: None, ledger_from: None, reason: PriceReason::ListPrice, item }
+        Self {
+            before: None,
+            ledger_from: None,
+            reason: PriceReason::ListPrice,
+            is_renewed: false,
+            item,
+        }
     }
 
     fn change(&mut self, change: ItemChange) {
@@ -92,7 +101,7 @@ impl Draft {
     /// older time than the newest entry takes that entry's place.
     pub(super) fn ledger_step(&self, at: Timestamp) -> Option<LedgerStep> {
         let before = self.before.as_ref().and_then(|item| item.price_in_force);
-        (before != self.item.price_in_force).then(|| LedgerStep {
+        (self.is_renewed || before != self.item.price_in_force).then(|| LedgerStep {
             item: self.item.item_id.clone(),
             at: self.ledger_from.map_or(at, |from| at.max(from)),
             price: self.item.price_in_force,
@@ -154,7 +163,8 @@ fn clash(present: Option<&Item>, change: &ItemChange) -> Option<&'static str> {
 }
 
 /// The drafts of the known items whose price in force `prices` changes, in the order of first
-/// mention; the last price for an item counts.
+/// mention; the last price for an item counts. A price that was drawn begins anew in the ledger even if it is the one in
+/// force: that it was drawn is what an experiment rests on.
 pub(super) fn draft_prices(
     mut standing: HashMap<ItemId, Standing>,
     prices: &[NewPrice],
@@ -163,18 +173,22 @@ pub(super) fn draft_prices(
     let mut drafts: Vec<Draft> = Vec::new();
     let mut places: HashMap<&ItemId, usize> = HashMap::new();
     for new in prices {
-        if let Some(known) = standing.remove(&new.item) {
+        let stands =
+            |known: &Standing| !known.item.removed && known.item.price_in_force == new.before;
+        if let Some(known) = standing.remove(&new.item).filter(stands) {
             places.insert(&new.item, drafts.len());
             drafts.push(Draft::of(known));
         }
         if let Some(&place) = places.get(&new.item)
-            && drafts[place].item.price_in_force != Some(new.price)
+            && (drafts[place].item.price_in_force != Some(new.price)
+                || new.reason.lottery().is_some())
         {
+            drafts[place].is_renewed = new.reason.lottery().is_some();
             drafts[place].item.price_in_force = Some(new.price);
             drafts[place].reason = new.reason;
         }
     }
-    drafts.retain(Draft::is_changed);
+    drafts.retain(|draft| draft.is_changed() || draft.is_renewed);
     for draft in &mut drafts {
         draft.stamp(at);
     }

@@ -8,12 +8,14 @@ mod copy_format;
 mod draft;
 pub mod postgres;
 mod rows;
+mod shared;
 pub mod sqlite;
 
+pub use shared::{Credits, Offers, Operations, People, PriceRuns, Rules};
+
 use crate::domain::{
-    Cents, CompetitorPrice, Credited, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId,
-    Merge, ModelRun, PriceEntry, PriceReason, RecordedEvent, RuleId, Sequence, StoredRules,
-    Timestamp, User, UserId, VariantTally,
+    Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
+    PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -121,6 +123,8 @@ pub struct Changed {
 pub struct NewPrice {
     /// Of what.
     pub item: ItemId,
+    /// The price that it takes the place of: if another one is in force by then, nothing is done.
+    pub before: Option<Cents>,
     /// How much.
     pub price: Cents,
     /// Why.
@@ -129,15 +133,12 @@ pub struct NewPrice {
 
 /// Kept by every back end; `tests/it/store_contract.rs` holds them to it.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Operations + Rules + People + Credits + PriceRuns + Offers {
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
-
-    /// Counts everything; may scan, so not for a hot path.
-    async fn totals(&self) -> Result<Totals, StoreError>;
 
     /// Appends all events or none, durably, in one transaction, and brings their users and items
     /// into existence. Answers one entry per event, in order: its sequence, or `None` if its
@@ -186,7 +187,8 @@ pub trait Store: Send + Sync {
     async fn items_after(&self, after: i64, limit: u32) -> Result<Vec<Item>, StoreError>;
 
     /// Brings prices into force at `at`, with their ledger entries, in one transaction. A price
-    /// that is in force already changes nothing. Unknown items are skipped. Answers the items that
+    /// that is in force already changes nothing. Unknown and removed items are skipped, and those whose price in force
+    /// is another than was expected. Answers the items that
     /// changed.
     async fn set_prices(&self, prices: &[NewPrice], at: Timestamp)
     -> Result<Vec<Item>, StoreError>;
@@ -228,17 +230,6 @@ pub trait Store: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<User>, StoreError>;
 
-    /// One user.
-    async fn user(&self, user: &UserId) -> Result<Option<User>, StoreError>;
-
-    /// A user's events with a sequence above `after`, lowest first, at most `limit`.
-    async fn user_events(
-        &self,
-        user: &UserId,
-        after: Sequence,
-        limit: u32,
-    ) -> Result<Vec<RecordedEvent>, StoreError>;
-
     /// Makes all events of `from`, a user or a session without one, those of `into`, who comes to exist if need
     /// be; attributes that `into` lacks go over, too. `None` if there was nothing to move.
     ///
@@ -250,57 +241,9 @@ pub trait Store: Send + Sync {
         at: Timestamp,
     ) -> Result<Option<Merge>, StoreError>;
 
-    /// Merges with a sequence above `after`, lowest first, at most `limit`.
-    async fn merges_after(&self, after: i64, limit: u32) -> Result<Vec<Merge>, StoreError>;
-
     /// Deletes a user and all their events and remembers that by a hash of the id alone; guests who became this
     /// user have receipts of their own, which come first.
     async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError>;
-
-    /// Receipts with a sequence above `after`, lowest first, at most `limit`.
-    async fn erasures_after(
-        &self,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<ErasureReceipt>, StoreError>;
-
-    /// Writes a rule, or removes it if there is no body; answers whether it was there before. A new one is
-    /// refused with `None` if there are `rules_max` already.
-    async fn change_rule(
-        &self,
-        rule: &RuleId,
-        body: Option<&serde_json::Value>,
-        at: Timestamp,
-        rules_max: u32,
-    ) -> Result<Option<bool>, StoreError>;
-
-    /// All rules; `None` if nothing has changed since the revision that is `known`.
-    async fn rules(&self, known: i64) -> Result<Option<StoredRules>, StoreError>;
-
-    /// What events since `since` are credited to, added up.
-    async fn credited(&self, since: Timestamp) -> Result<Vec<Credited>, StoreError>;
-
-    /// What the shoppers of each variant of an experiment did; variants without any are not there.
-    async fn variant_tallies(&self, experiment: &str) -> Result<Vec<VariantTally>, StoreError>;
-
-    /// Remembers what a training run did.
-    async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError>;
-
-    /// The latest runs, newest first.
-    async fn runs(&self, limit: u32) -> Result<Vec<ModelRun>, StoreError>;
-
-    /// Takes or renews the named lease until `until`; `false` if another holder has it and it has
-    /// not run out at `now`.
-    async fn take_lease(
-        &self,
-        name: &str,
-        holder: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError>;
-
-    /// Gives the named lease back if `holder` has it.
-    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError>;
 }
 
 /// Users and items that surely exist in the store, so that an append need not create them.

@@ -7,18 +7,16 @@
 //! items; rows by id), so that writers wait for each other but never in a circle.
 
 use super::{
-    Changed, Known, NewPrice, Scope, Store, StoreError, Totals, copy_format,
+    Changed, Known, NewPrice, Scope, Store, StoreError, copy_format,
     draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, CreditRow, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow,
-        StandingRow, TallyRow, UserRow, context_json, first_of_each, last_of_each, newcomers,
-        to_json,
+        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, StandingRow, UserRow,
+        context_json, first_of_each, last_of_each, newcomers, to_json,
     },
 };
 use crate::domain::{
-    CompetitorPrice, Credited, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun,
-    PriceEntry, RecordedEvent, RuleId, Sequence, SessionId, StoredRules, Timestamp, User, UserId,
-    VariantTally,
+    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, PriceEntry,
+    RecordedEvent, Sequence, SessionId, Timestamp, User, UserId,
     person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
@@ -71,9 +69,6 @@ const INSERT_ITEMS: &str = "insert into items (item_id, fields, first_seen_ms, u
 const EVENTS_BETWEEN: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
      occurred_at_ms, quantity, price_minor, order_id, value, context \
      from events where sequence > $1 and sequence <= $2 order by sequence limit $3";
-const USER_EVENTS: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
-     occurred_at_ms, quantity, price_minor, order_id, value, context \
-     from events where user_id = $1 and sequence > $2 order by sequence limit $3";
 const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
      i.updated_ms, i.removed, i.revision, \
      (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
@@ -96,25 +91,27 @@ const DROP_PRICES_AT: &str = "delete from price_ledger l \
 const CLOSE_PRICES: &str = "update price_ledger l set to_ms = t.at \
      from unnest($1::text[], $2::bigint[]) as t(id, at) where l.item_id = t.id and l.to_ms is null";
 const INSERT_PRICES: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, \
-     reason) select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])";
-const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason \
+     reason, expected_minor, chance_ppm) select * from unnest($1::text[], $2::bigint[], \
+     $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[])";
+const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason, \
+     expected_minor, chance_ppm \
      from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
      order by from_ms desc limit $4) as newest order by from_ms";
 const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
      where item_id > $2 and (to_ms is null or to_ms > $1) \
      order by item_id, from_ms limit 1 offset $3";
-const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason from price_ledger \
+const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason, expected_minor, \
+     chance_ppm from price_ledger \
      where item_id > $2 and (to_ms is null or to_ms > $1) \
      and ($3::text is null or item_id <= $3) order by item_id, from_ms";
 const INSERT_COMPETITORS: &str = "insert into competitor_prices (item_id, competitor, \
-     observed_at_ms, price_minor) select * from \
-     unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) on conflict do nothing";
+     observed_at_ms, price_minor, shipping_minor, in_stock, condition, match_confidence) \
+     select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], \
+     $6::boolean[], $7::text[], $8::double precision[]) on conflict do nothing";
 const WRITE_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
      select id, attributes, $3, $3 from unnest($1::text[], $2::text[]) as t(id, attributes) \
      on conflict (user_id) do update set attributes = excluded.attributes, \
      updated_ms = excluded.updated_ms returning user_id, attributes, first_seen_ms, updated_ms";
-const USER: &str =
-    "select user_id, attributes, first_seen_ms, updated_ms from users where user_id = $1";
 /// One statement, so that what is counted is what is moved.
 const MERGE_EVENTS: &str = "with moved as (update events set user_id = $2 \
      where user_id = $1 or (user_id is null and session_id = $1) returning sequence) \
@@ -123,57 +120,11 @@ const MERGE_MERGES: &str = "update merges set into_user_id = $2 where into_user_
 const WRITE_MERGE: &str = "insert into merges (from_id, into_user_id, merged_at_ms, moved_until, \
      events_moved) values ($1, $2, $3, $4, $5) returning sequence, from_id, into_user_id, \
      merged_at_ms, moved_until, events_moved";
-const MERGES_AFTER: &str = "select sequence, from_id, into_user_id, merged_at_ms, moved_until, \
-     events_moved from merges where sequence > $1 order by sequence limit $2";
 const ERASE_MERGES: &str = "delete from merges where into_user_id = $1 returning from_id";
 const ERASE_EVENTS: &str = "delete from events where user_id = $1";
 const ERASE_USER: &str = "delete from users where user_id = $1";
 const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, events_erased) \
      values ($1, $2, $3) returning sequence, user_hash, erased_at_ms, events_erased";
-const ERASURES_AFTER: &str = "select sequence, user_hash, erased_at_ms, events_erased \
-     from erasures where sequence > $1 order by sequence limit $2";
-/// The order of writers: whoever changes rules has this row.
-const NEXT_RULES_REVISION: &str = "update rule_changes set revision = revision + 1";
-const RULES_REVISION: &str = "select revision from rule_changes";
-const COUNT_RULES: &str = "select count(*) from rules where rule_id <> $1";
-const WRITE_RULE: &str = "insert into rules (rule_id, body, updated_ms) values ($1, $2, $3) \
-     on conflict (rule_id) do update set body = excluded.body, updated_ms = excluded.updated_ms";
-const REMOVE_RULE: &str = "delete from rules where rule_id = $1";
-const HAS_RULE: &str = "select count(*) from rules where rule_id = $1";
-const RULES: &str = "select rule_id, body, updated_ms from rules order by rule_id";
-/// The condition is that of the index `events_by_credit`.
-const CREDITED: &str = "select context::json -> 'credit' ->> 'scenario' as scenario, context::json -> 'credit' ->> 'source' as source, \
-     context::json -> 'credit' ->> 'experiment' as experiment, context::json -> 'credit' ->> 'variant' as variant, kind, \
-     count(*) as events, cast(sum(quantity) as bigint) as units, \
-     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as bigint) as revenue_minor \
-     from events where context like '%\"credit\":{\"scenario\"%' and occurred_at_ms >= $1 \
-     and context::json -> 'credit' ->> 'scenario' is not null \
-     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
-/// First by shopper, then by variant; kinds are those of `EventKind::code`.
-const VARIANT_TALLIES: &str = "select variant, count(*) as users, \
-     count(case when bought > 0 then 1 end) as converted, \
-     cast(sum(shown) as bigint) as impressions, cast(sum(clicked) as bigint) as clicks, \
-     cast(sum(carted) as bigint) as carts, cast(sum(bought) as bigint) as purchases, \
-     cast(sum(paid) as double precision) as revenue_minor, cast(sum(paid * paid) as double precision) as revenue_squares \
-     from (select context::json -> 'credit' ->> 'variant' as variant, coalesce(user_id, session_id) as shopper, \
-     count(case when kind = 3 then 1 end) as shown, count(case when kind = 2 then 1 end) as clicked, \
-     count(case when kind = 5 then 1 end) as carted, count(case when kind = 8 then 1 end) as bought, \
-     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as double precision) as paid \
-     from events where context like '%\"credit\":{\"scenario\"%' and context::json -> 'credit' ->> 'experiment' = $1 \
-     and context::json -> 'credit' ->> 'variant' is not null group by 1, 2) as shoppers group by variant order by variant";
-const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
-     version, report) values ($1, $2, $3, $4, $5, $6)";
-const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
-     from model_runs order by run_id desc limit $1";
-const TAKE_LEASE: &str = "insert into leases (name, holder, expires_at_ms) values ($1, $2, $4) \
-     on conflict (name) do update set holder = excluded.holder, \
-     expires_at_ms = excluded.expires_at_ms \
-     where leases.holder = excluded.holder or leases.expires_at_ms <= $3";
-const RELEASE_LEASE: &str = "delete from leases where name = $1 and holder = $2";
-const EVENT_COUNTS: &str = "select kind, count(*) from events group by kind order by kind";
-const COUNTS: &str = "select (select count(*) from items where not removed), \
-     (select count(*) from users), (select count(*) from price_ledger), \
-     (select count(*) from competitor_prices)";
 
 /// A store in a Postgres database.
 #[derive(Debug)]
@@ -184,6 +135,42 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
+    pub(super) const WRITE_DECISIONS: &str = "insert into price_decisions (run_id, item_id, before_minor, \
+         price_minor, reason, expected_minor, chance_ppm, cost_minor, decided_by) select v ->> 0, v ->> 1, \
+         (v ->> 2)::bigint, (v ->> 3)::bigint, v ->> 4, (v ->> 5)::bigint, (v ->> 6)::integer, \
+         (v ->> 7)::bigint, decode(v ->> 8, 'hex') from json_array_elements($1::json) as t(v)";
+    pub(super) const NOTE_COSTS: &str = "insert into price_costs (item_id, cost_minor) \
+         select v ->> 0, (v ->> 1)::bigint from json_array_elements($1::json) as t(v) order by 1 \
+         on conflict (item_id) do update set cost_minor = excluded.cost_minor";
+    /// The condition is that of the index `events_by_credit`.
+    pub(super) const CREDITED: &str = "select context::json -> 'credit' ->> 'scenario' as scenario, context::json -> 'credit' ->> 'source' as source, \
+         context::json -> 'credit' ->> 'experiment' as experiment, context::json -> 'credit' ->> 'variant' as variant, kind, \
+         count(*) as events, cast(sum(quantity) as bigint) as units, \
+         cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as bigint) as revenue_minor \
+         from events where context like '%\"credit\":{\"scenario\"%' and occurred_at_ms >= $1 \
+         and context::json -> 'credit' ->> 'scenario' is not null \
+         group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
+    /// First by shopper, then by variant; kinds are those of `EventKind::code`.
+    pub(super) const VARIANT_TALLIES: &str = "select variant, count(*) as users, \
+         count(case when bought > 0 then 1 end) as converted, \
+         cast(sum(shown) as bigint) as impressions, cast(sum(clicked) as bigint) as clicks, \
+         cast(sum(carted) as bigint) as carts, cast(sum(bought) as bigint) as purchases, \
+         cast(sum(paid) as double precision) as revenue_minor, cast(sum(paid * paid) as double precision) as revenue_squares \
+         from (select context::json -> 'credit' ->> 'variant' as variant, coalesce(user_id, session_id) as shopper, \
+         count(case when kind = 3 then 1 end) as shown, count(case when kind = 2 then 1 end) as clicked, \
+         count(case when kind = 5 then 1 end) as carted, count(case when kind = 8 then 1 end) as bought, \
+         cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as double precision) as paid \
+         from events where context like '%\"credit\":{\"scenario\"%' and context::json -> 'credit' ->> 'experiment' = $1 \
+         and context::json -> 'credit' ->> 'variant' is not null group by 1, 2) as shoppers group by variant order by variant";
+
+    pub(super) fn readers(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(super) fn writer(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Connects and brings the schema up to date; waits at most `acquire_timeout` for a connection,
     /// now and later.
     pub async fn connect(
@@ -207,7 +194,7 @@ impl PostgresStore {
         Ok(Self { pool, copy_pause: AtomicU32::new(0) })
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.pool.begin().await.map_err(StoreError::while_doing("begin a transaction"))
     }
 
@@ -403,12 +390,15 @@ async fn write_entries(
     transaction: &mut Transaction<'static, Postgres>,
     entries: &[PriceEntry],
 ) -> Result<(), StoreError> {
+    let lotteries = || entries.iter().map(|entry| entry.reason.lottery());
     sqlx::query(INSERT_PRICES)
         .bind(entries.iter().map(|entry| entry.item.as_str()).collect::<Vec<_>>())
         .bind(entries.iter().map(|entry| entry.from.0).collect::<Vec<_>>())
         .bind(entries.iter().map(|entry| entry.to.map(|to| to.0)).collect::<Vec<_>>())
         .bind(entries.iter().map(|entry| entry.price.0).collect::<Vec<_>>())
         .bind(entries.iter().map(|entry| entry.reason.name()).collect::<Vec<_>>())
+        .bind(lotteries().map(|lottery| Some(lottery?.expected.0)).collect::<Vec<_>>())
+        .bind(lotteries().map(|lottery| Some(lottery?.chance_ppm as i32)).collect::<Vec<_>>())
         .execute(&mut **transaction)
         .await
         .map(drop)
@@ -512,15 +502,6 @@ impl Store for PostgresStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let answer = sqlx::query("select 1").execute(&self.pool).await;
         answer.map(drop).map_err(StoreError::while_doing("reach the database"))
-    }
-
-    async fn totals(&self) -> Result<Totals, StoreError> {
-        let failed = || StoreError::while_doing("count");
-        let events: Vec<(i16, i64)> =
-            sqlx::query_as(EVENT_COUNTS).fetch_all(&self.pool).await.map_err(failed())?;
-        let counts: (i64, i64, i64, i64) =
-            sqlx::query_as(COUNTS).fetch_one(&self.pool).await.map_err(failed())?;
-        Ok(rows::totals(&events, counts))
     }
 
     async fn append_events(
@@ -672,12 +653,17 @@ impl Store for PostgresStore {
         prices: &[CompetitorPrice],
     ) -> Result<u64, StoreError> {
         let mut prices: Vec<&CompetitorPrice> = prices.iter().collect();
-        prices.sort_by_key(|price| (&price.item, &price.competitor, price.observed_at));
+        prices.sort_by_key(|price| (&price.item, &price.offer.competitor, price.offer.observed_at));
+        let offers = || prices.iter().map(|price| &price.offer);
         let written = sqlx::query(INSERT_COMPETITORS)
             .bind(prices.iter().map(|price| price.item.as_str()).collect::<Vec<_>>())
-            .bind(prices.iter().map(|price| price.competitor.as_str()).collect::<Vec<_>>())
-            .bind(prices.iter().map(|price| price.observed_at.0).collect::<Vec<_>>())
-            .bind(prices.iter().map(|price| price.price.0).collect::<Vec<_>>())
+            .bind(offers().map(|offer| offer.competitor.as_str()).collect::<Vec<_>>())
+            .bind(offers().map(|offer| offer.observed_at.0).collect::<Vec<_>>())
+            .bind(offers().map(|offer| offer.price.0).collect::<Vec<_>>())
+            .bind(offers().map(|offer| Some(offer.shipping?.0)).collect::<Vec<_>>())
+            .bind(offers().map(|offer| offer.in_stock).collect::<Vec<_>>())
+            .bind(offers().map(|offer| offer.condition.name()).collect::<Vec<_>>())
+            .bind(offers().map(|offer| offer.match_confidence).collect::<Vec<_>>())
             .execute(&self.pool)
             .await
             .map_err(StoreError::while_doing("write competitors' prices"))?;
@@ -705,31 +691,6 @@ impl Store for PostgresStore {
         Ok(mentioned.into_iter().filter_map(|pair| by_id.remove(pair.0)).collect())
     }
 
-    async fn user(&self, user: &UserId) -> Result<Option<User>, StoreError> {
-        let found: Option<UserRow> = sqlx::query_as(USER)
-            .bind(user.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read a user"))?;
-        found.map(User::try_from).transpose()
-    }
-
-    async fn user_events(
-        &self,
-        user: &UserId,
-        after: Sequence,
-        limit: u32,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let found: Vec<EventRow> = sqlx::query_as(USER_EVENTS)
-            .bind(user.as_str())
-            .bind(after.0)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read a user's events"))?;
-        rows::all(found)
-    }
-
     async fn merge_users(
         &self,
         from: &str,
@@ -753,7 +714,7 @@ impl Store for PostgresStore {
             .map_err(failed())?;
         let mut attributes = Vec::new();
         for user in [from, into.as_str()] {
-            let found: Option<UserRow> = sqlx::query_as(USER)
+            let found: Option<UserRow> = sqlx::query_as(super::shared::people::USER)
                 .bind(user)
                 .fetch_optional(&mut *transaction)
                 .await
@@ -797,16 +758,6 @@ impl Store for PostgresStore {
         row.try_into().map(Some)
     }
 
-    async fn merges_after(&self, after: i64, limit: u32) -> Result<Vec<Merge>, StoreError> {
-        let found: Vec<MergeRow> = sqlx::query_as(MERGES_AFTER)
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read merges"))?;
-        rows::all(found)
-    }
-
     async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError> {
         let failed = || StoreError::while_doing("erase a user");
         let mut transaction = self.begin().await?;
@@ -844,143 +795,5 @@ impl Store for PostgresStore {
             .map_err(failed())?;
         commit(transaction).await?;
         Ok(row.into())
-    }
-
-    async fn erasures_after(
-        &self,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<ErasureReceipt>, StoreError> {
-        let found: Vec<ErasureRow> = sqlx::query_as(ERASURES_AFTER)
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read erasures"))?;
-        Ok(found.into_iter().map(ErasureReceipt::from).collect())
-    }
-
-    async fn change_rule(
-        &self,
-        rule: &RuleId,
-        body: Option<&serde_json::Value>,
-        at: Timestamp,
-        rules_max: u32,
-    ) -> Result<Option<bool>, StoreError> {
-        let failed = || StoreError::while_doing("change a rule");
-        let mut transaction = self.begin().await?;
-        sqlx::query(NEXT_RULES_REVISION).execute(&mut *transaction).await.map_err(failed())?;
-        let had: i64 = sqlx::query_scalar(HAS_RULE)
-            .bind(rule.as_str())
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(failed())?;
-        if let Some(body) = body {
-            let others: i64 = sqlx::query_scalar(COUNT_RULES)
-                .bind(rule.as_str())
-                .fetch_one(&mut *transaction)
-                .await
-                .map_err(failed())?;
-            if others >= i64::from(rules_max) {
-                return Ok(None);
-            }
-            sqlx::query(WRITE_RULE)
-                .bind(rule.as_str())
-                .bind(to_json(body))
-                .bind(at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        } else {
-            sqlx::query(REMOVE_RULE)
-                .bind(rule.as_str())
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        }
-        commit(transaction).await?;
-        Ok(Some(had > 0))
-    }
-
-    async fn rules(&self, known: i64) -> Result<Option<StoredRules>, StoreError> {
-        let failed = || StoreError::while_doing("read rules");
-        let pool = &self.pool;
-        let revision: i64 =
-            sqlx::query_scalar(RULES_REVISION).fetch_one(pool).await.map_err(failed())?;
-        if revision == known {
-            return Ok(None);
-        }
-        // Read after the revision: what changes in between is read again next time.
-        let found: Vec<RuleRow> = sqlx::query_as(RULES).fetch_all(pool).await.map_err(failed())?;
-        Ok(Some(StoredRules { revision, rules: rows::all(found)? }))
-    }
-
-    async fn credited(&self, since: Timestamp) -> Result<Vec<Credited>, StoreError> {
-        let found: Vec<CreditRow> = sqlx::query_as(CREDITED)
-            .bind(since.0)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("add up credits"))?;
-        rows::all(found)
-    }
-
-    async fn variant_tallies(&self, experiment: &str) -> Result<Vec<VariantTally>, StoreError> {
-        let found: Vec<TallyRow> = sqlx::query_as(VARIANT_TALLIES)
-            .bind(experiment)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("measure an experiment"))?;
-        Ok(found.into_iter().map(Into::into).collect())
-    }
-
-    async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {
-        sqlx::query(WRITE_RUN)
-            .bind(run.started_at.0)
-            .bind(run.finished_at.0)
-            .bind(run.outcome.name())
-            .bind(run.reason.as_str())
-            .bind(run.version.map(|version| version as i64))
-            .bind(to_json(&run.report))
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(StoreError::while_doing("record a training run"))
-    }
-
-    async fn runs(&self, limit: u32) -> Result<Vec<ModelRun>, StoreError> {
-        let found: Vec<RunRow> = sqlx::query_as(RUNS)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read training runs"))?;
-        rows::all(found)
-    }
-
-    async fn take_lease(
-        &self,
-        name: &str,
-        holder: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let taken = sqlx::query(TAKE_LEASE)
-            .bind(name)
-            .bind(holder)
-            .bind(now.0)
-            .bind(until.0)
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("take a lease"))?;
-        Ok(taken.rows_affected() > 0)
-    }
-
-    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
-        sqlx::query(RELEASE_LEASE)
-            .bind(name)
-            .bind(holder)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(StoreError::while_doing("release a lease"))
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{StoreError, Totals, draft::Standing};
 use crate::domain::{
-    Cents, Credit, Credited, ErasureReceipt, Event, EventContext, EventKind, IdError, Item, ItemId,
-    Merge, ModelRun, PriceEntry, PriceReason, RecordedEvent, RuleId, RunOutcome, Sequence,
+    Cents, CompetitorOffer, CompetitorPrice, Condition, Credit, Credited, ErasureReceipt, Event,
+    EventContext, EventKind, IdError, Item, ItemId, Lottery, Merge, ModelRun, PriceDecision,
+    PriceEntry, PriceReason, PriceRun, RecordedEvent, RuleId, RunOutcome, RunState, Sequence,
     SessionId, StoredRule, Timestamp, User, UserId, VariantTally,
 };
 use serde::de::DeserializeOwned;
@@ -131,6 +132,22 @@ pub(super) struct PriceRow {
     to_ms: Option<i64>,
     price_minor: i64,
     reason: String,
+    expected_minor: Option<i64>,
+    chance_ppm: Option<i32>,
+}
+
+/// The reason of a price as it is stored.
+fn price_reason(
+    name: &str,
+    expected_minor: Option<i64>,
+    chance_ppm: Option<i32>,
+) -> Result<PriceReason, StoreError> {
+    let lottery = expected_minor.zip(chance_ppm).map(|(expected, chance)| Lottery {
+        expected: Cents(expected),
+        chance_ppm: chance.unsigned_abs(),
+    });
+    PriceReason::from_name(name, lottery)
+        .ok_or_else(|| corrupt("price", format_args!("no reason {name:?}")))
 }
 
 impl TryFrom<PriceRow> for PriceEntry {
@@ -141,9 +158,97 @@ impl TryFrom<PriceRow> for PriceEntry {
             price: Cents(row.price_minor),
             from: Timestamp(row.from_ms),
             to: row.to_ms.map(Timestamp),
-            reason: PriceReason::from_name(&row.reason)
-                .ok_or_else(|| corrupt("price", format_args!("no reason {:?}", row.reason)))?,
+            reason: price_reason(&row.reason, row.expected_minor, row.chance_ppm)?,
         })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct OfferRow {
+    item_id: String,
+    competitor: String,
+    observed_at_ms: i64,
+    price_minor: i64,
+    shipping_minor: Option<i64>,
+    in_stock: Option<bool>,
+    condition: String,
+    match_confidence: Option<f64>,
+}
+
+impl TryFrom<OfferRow> for CompetitorPrice {
+    type Error = StoreError;
+    fn try_from(row: OfferRow) -> Result<Self, StoreError> {
+        let condition = Condition::from_name(&row.condition);
+        let unknown =
+            || corrupt("competitor's price", format_args!("condition {:?}", row.condition));
+        Ok(Self {
+            item: ItemId::new(row.item_id).map_err(|error| corrupt("competitor's price", error))?,
+            offer: CompetitorOffer {
+                competitor: row.competitor,
+                price: Cents(row.price_minor),
+                shipping: row.shipping_minor.map(Cents),
+                in_stock: row.in_stock,
+                condition: condition.ok_or_else(unknown)?,
+                match_confidence: row.match_confidence,
+                observed_at: Timestamp(row.observed_at_ms),
+            },
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct PriceRunRow {
+    run_id: String,
+    created_ms: i64,
+    state: String,
+    changed_ms: i64,
+    request_key: Option<String>,
+    by_person: bool,
+    summary: String,
+}
+
+impl TryFrom<PriceRunRow> for PriceRun {
+    type Error = StoreError;
+    fn try_from(row: PriceRunRow) -> Result<Self, StoreError> {
+        let state = RunState::from_name(&row.state);
+        Ok(Self {
+            run_id: row.run_id,
+            created_at: Timestamp(row.created_ms),
+            state: state
+                .ok_or_else(|| corrupt("pricing run", format_args!("state {:?}", row.state)))?,
+            changed_at: Timestamp(row.changed_ms),
+            request_key: row.request_key,
+            is_approved_by_person: row.by_person,
+            summary: json("pricing run", &row.summary)?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct PriceDecisionRow {
+    run_id: String,
+    item_id: String,
+    before_minor: Option<i64>,
+    price_minor: i64,
+    reason: String,
+    expected_minor: Option<i64>,
+    chance_ppm: Option<i32>,
+    cost_minor: Option<i64>,
+    decided_by: Vec<u8>,
+}
+
+impl TryFrom<PriceDecisionRow> for (String, PriceDecision) {
+    type Error = StoreError;
+    fn try_from(row: PriceDecisionRow) -> Result<Self, StoreError> {
+        let decision = PriceDecision {
+            item: ItemId::new(row.item_id).map_err(|error| corrupt("price decision", error))?,
+            before: row.before_minor.map(Cents),
+            price: Cents(row.price_minor),
+            reason: price_reason(&row.reason, row.expected_minor, row.chance_ppm)?,
+            cost: row.cost_minor.map(Cents),
+            case: row.decided_by,
+        };
+        Ok((row.run_id, decision))
     }
 }
 

@@ -5,18 +5,16 @@
 //! of the commits, and everything that a reader sees is settled.
 
 use super::{
-    Changed, Known, NewPrice, Scope, Store, StoreError, Totals,
+    Changed, Known, NewPrice, Scope, Store, StoreError,
     draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, CreditRow, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, RuleRow, RunRow,
-        StandingRow, TallyRow, UserRow, context_json, first_of_each, last_of_each, newcomers,
-        to_json,
+        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, StandingRow, UserRow,
+        context_json, first_of_each, last_of_each, newcomers, to_json,
     },
 };
 use crate::domain::{
-    CompetitorPrice, Credited, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, ModelRun,
-    PriceEntry, RecordedEvent, RuleId, Sequence, StoredRules, Timestamp, User, UserId,
-    VariantTally,
+    CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, PriceEntry,
+    RecordedEvent, Sequence, Timestamp, User, UserId,
     person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
@@ -47,9 +45,6 @@ const INSERT_ITEM: &str = "insert into items (item_id, fields, first_seen_ms, up
 const EVENTS_AFTER: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
      occurred_at_ms, quantity, price_minor, order_id, value, context \
      from events where sequence > $1 order by sequence limit $2";
-const USER_EVENTS: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
-     occurred_at_ms, quantity, price_minor, order_id, value, context \
-     from events where user_id = $1 and sequence > $2 order by sequence limit $3";
 const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
      i.updated_ms, i.removed, i.revision, \
      (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
@@ -66,25 +61,26 @@ const ITEMS_AFTER: &str = "select item_id, fields, price_in_force_minor, first_s
      updated_ms, removed, revision from items where revision > $1 order by revision limit $2";
 const DROP_PRICE_AT: &str = "delete from price_ledger where item_id = $1 and from_ms = $2";
 const CLOSE_PRICE: &str = "update price_ledger set to_ms = $2 where item_id = $1 and to_ms is null";
-const INSERT_PRICE: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, reason) \
-     values ($1, $2, $3, $4, $5)";
-const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason \
+const INSERT_PRICE: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, reason, \
+     expected_minor, chance_ppm) values ($1, $2, $3, $4, $5, $6, $7)";
+const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason, \
+     expected_minor, chance_ppm \
      from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
      order by from_ms desc limit $4) order by from_ms";
 const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
      where item_id > $2 and (to_ms is null or to_ms > $1) \
      order by item_id, from_ms limit 1 offset $3";
-const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason from price_ledger \
+const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason, expected_minor, \
+     chance_ppm from price_ledger \
      where item_id > $2 and (to_ms is null or to_ms > $1) and ($3 is null or item_id <= $3) \
      order by item_id, from_ms";
 const INSERT_COMPETITOR: &str = "insert into competitor_prices (item_id, competitor, \
-     observed_at_ms, price_minor) values ($1, $2, $3, $4) on conflict do nothing";
+     observed_at_ms, price_minor, shipping_minor, in_stock, condition, match_confidence) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
 const WRITE_USER: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
      values ($1, $2, $3, $3) on conflict (user_id) do update set \
      attributes = excluded.attributes, updated_ms = excluded.updated_ms \
      returning user_id, attributes, first_seen_ms, updated_ms";
-const USER: &str =
-    "select user_id, attributes, first_seen_ms, updated_ms from users where user_id = $1";
 const GUEST_EVENTS: &str = "select coalesce(max(sequence), 0), count(*) from events \
      where user_id = $1 or (user_id is null and session_id = $1)";
 const MERGE_EVENTS: &str = "update events set user_id = $2 \
@@ -95,57 +91,11 @@ const MERGE_MERGES: &str = "update merges set into_user_id = $2 where into_user_
 const WRITE_MERGE: &str = "insert into merges (from_id, into_user_id, merged_at_ms, moved_until, \
      events_moved) values ($1, $2, $3, $4, $5) returning sequence, from_id, into_user_id, \
      merged_at_ms, moved_until, events_moved";
-const MERGES_AFTER: &str = "select sequence, from_id, into_user_id, merged_at_ms, moved_until, \
-     events_moved from merges where sequence > $1 order by sequence limit $2";
 const ERASE_MERGES: &str = "delete from merges where into_user_id = $1 returning from_id";
 const ERASE_EVENTS: &str = "delete from events where user_id = $1";
 const ERASE_USER: &str = "delete from users where user_id = $1";
 const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, events_erased) \
      values ($1, $2, $3) returning sequence, user_hash, erased_at_ms, events_erased";
-const ERASURES_AFTER: &str = "select sequence, user_hash, erased_at_ms, events_erased \
-     from erasures where sequence > $1 order by sequence limit $2";
-/// The order of writers: whoever changes rules has this row.
-const NEXT_RULES_REVISION: &str = "update rule_changes set revision = revision + 1";
-const RULES_REVISION: &str = "select revision from rule_changes";
-const COUNT_RULES: &str = "select count(*) from rules where rule_id <> $1";
-const WRITE_RULE: &str = "insert into rules (rule_id, body, updated_ms) values ($1, $2, $3) \
-     on conflict (rule_id) do update set body = excluded.body, updated_ms = excluded.updated_ms";
-const REMOVE_RULE: &str = "delete from rules where rule_id = $1";
-const HAS_RULE: &str = "select count(*) from rules where rule_id = $1";
-const RULES: &str = "select rule_id, body, updated_ms from rules order by rule_id";
-/// The condition is that of the index `events_by_credit`.
-const CREDITED: &str = "select context ->> '$.credit.scenario' as scenario, context ->> '$.credit.source' as source, \
-     context ->> '$.credit.experiment' as experiment, context ->> '$.credit.variant' as variant, kind, \
-     count(*) as events, cast(sum(quantity) as integer) as units, \
-     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as integer) as revenue_minor \
-     from events where context like '%\"credit\":{\"scenario\"%' and occurred_at_ms >= $1 \
-     and context ->> '$.credit.scenario' is not null \
-     group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
-/// First by shopper, then by variant; kinds are those of `EventKind::code`.
-const VARIANT_TALLIES: &str = "select variant, count(*) as users, \
-     count(case when bought > 0 then 1 end) as converted, \
-     cast(sum(shown) as integer) as impressions, cast(sum(clicked) as integer) as clicks, \
-     cast(sum(carted) as integer) as carts, cast(sum(bought) as integer) as purchases, \
-     cast(sum(paid) as real) as revenue_minor, cast(sum(paid * paid) as real) as revenue_squares \
-     from (select context ->> '$.credit.variant' as variant, coalesce(user_id, session_id) as shopper, \
-     count(case when kind = 3 then 1 end) as shown, count(case when kind = 2 then 1 end) as clicked, \
-     count(case when kind = 5 then 1 end) as carted, count(case when kind = 8 then 1 end) as bought, \
-     cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as real) as paid \
-     from events where context like '%\"credit\":{\"scenario\"%' and context ->> '$.credit.experiment' = $1 \
-     and context ->> '$.credit.variant' is not null group by 1, 2) as shoppers group by variant order by variant";
-const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
-     version, report) values ($1, $2, $3, $4, $5, $6)";
-const RUNS: &str = "select started_at_ms, finished_at_ms, outcome, reason, version, report \
-     from model_runs order by run_id desc limit $1";
-const TAKE_LEASE: &str = "insert into leases (name, holder, expires_at_ms) values ($1, $2, $4) \
-     on conflict (name) do update set holder = excluded.holder, \
-     expires_at_ms = excluded.expires_at_ms \
-     where leases.holder = excluded.holder or leases.expires_at_ms <= $3";
-const RELEASE_LEASE: &str = "delete from leases where name = $1 and holder = $2";
-const EVENT_COUNTS: &str = "select kind, count(*) from events group by kind order by kind";
-const COUNTS: &str = "select (select count(*) from items where not removed), \
-     (select count(*) from users), (select count(*) from price_ledger), \
-     (select count(*) from competitor_prices)";
 
 /// A store in one SQLite file.
 #[derive(Clone, Debug)]
@@ -155,6 +105,42 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    pub(super) const WRITE_DECISIONS: &str = "insert into price_decisions (run_id, item_id, before_minor, \
+         price_minor, reason, expected_minor, chance_ppm, cost_minor, decided_by) select value ->> 0, \
+         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+         unhex(value ->> 8) from json_each($1)";
+    pub(super) const NOTE_COSTS: &str = "insert into price_costs (item_id, cost_minor) \
+         select value ->> 0, value ->> 1 from json_each($1) where true \
+         on conflict (item_id) do update set cost_minor = excluded.cost_minor";
+    /// The condition is that of the index `events_by_credit`.
+    pub(super) const CREDITED: &str = "select context ->> '$.credit.scenario' as scenario, context ->> '$.credit.source' as source, \
+         context ->> '$.credit.experiment' as experiment, context ->> '$.credit.variant' as variant, kind, \
+         count(*) as events, cast(sum(quantity) as integer) as units, \
+         cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as integer) as revenue_minor \
+         from events where context like '%\"credit\":{\"scenario\"%' and occurred_at_ms >= $1 \
+         and context ->> '$.credit.scenario' is not null \
+         group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
+    /// First by shopper, then by variant; kinds are those of `EventKind::code`.
+    pub(super) const VARIANT_TALLIES: &str = "select variant, count(*) as users, \
+         count(case when bought > 0 then 1 end) as converted, \
+         cast(sum(shown) as integer) as impressions, cast(sum(clicked) as integer) as clicks, \
+         cast(sum(carted) as integer) as carts, cast(sum(bought) as integer) as purchases, \
+         cast(sum(paid) as real) as revenue_minor, cast(sum(paid * paid) as real) as revenue_squares \
+         from (select context ->> '$.credit.variant' as variant, coalesce(user_id, session_id) as shopper, \
+         count(case when kind = 3 then 1 end) as shown, count(case when kind = 2 then 1 end) as clicked, \
+         count(case when kind = 5 then 1 end) as carted, count(case when kind = 8 then 1 end) as bought, \
+         cast(sum(case when kind = 8 then coalesce(price_minor, 0) * quantity else 0 end) as real) as paid \
+         from events where context like '%\"credit\":{\"scenario\"%' and context ->> '$.credit.experiment' = $1 \
+         and context ->> '$.credit.variant' is not null group by 1, 2) as shoppers group by variant order by variant";
+
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    pub(super) fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
     /// Opens the file, creating it if need be, and brings its schema up to date; reads go through
     /// at most `connections_max` connections.
     pub async fn open(path: &Path, connections_max: u32) -> Result<Self, StoreError> {
@@ -181,7 +167,7 @@ impl SqliteStore {
         Ok(Self { readers, writer })
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         let begun = self.writer.begin_with("begin immediate").await;
         begun.map_err(StoreError::while_doing("begin a transaction"))
     }
@@ -271,6 +257,8 @@ async fn write_entry(
         .bind(entry.to.map(|to| to.0))
         .bind(entry.price.0)
         .bind(entry.reason.name())
+        .bind(entry.reason.lottery().map(|lottery| lottery.expected.0))
+        .bind(entry.reason.lottery().map(|lottery| lottery.chance_ppm as i32))
         .execute(&mut **transaction)
         .await
         .map(drop)
@@ -286,15 +274,6 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let answer = sqlx::query("select 1").execute(&self.readers).await;
         answer.map(drop).map_err(StoreError::while_doing("reach the database"))
-    }
-
-    async fn totals(&self) -> Result<Totals, StoreError> {
-        let failed = || StoreError::while_doing("count");
-        let events: Vec<(i16, i64)> =
-            sqlx::query_as(EVENT_COUNTS).fetch_all(&self.readers).await.map_err(failed())?;
-        let counts: (i64, i64, i64, i64) =
-            sqlx::query_as(COUNTS).fetch_one(&self.readers).await.map_err(failed())?;
-        Ok(rows::totals(&events, counts))
     }
 
     async fn append_events(
@@ -514,9 +493,13 @@ impl Store for SqliteStore {
         for price in prices {
             let written = sqlx::query(INSERT_COMPETITOR)
                 .bind(price.item.as_str())
-                .bind(price.competitor.as_str())
-                .bind(price.observed_at.0)
-                .bind(price.price.0)
+                .bind(price.offer.competitor.as_str())
+                .bind(price.offer.observed_at.0)
+                .bind(price.offer.price.0)
+                .bind(price.offer.shipping.map(|shipping| shipping.0))
+                .bind(price.offer.in_stock)
+                .bind(price.offer.condition.name())
+                .bind(price.offer.match_confidence)
                 .execute(&mut *transaction)
                 .await
                 .map_err(StoreError::while_doing("write competitors' prices"))?;
@@ -547,31 +530,6 @@ impl Store for SqliteStore {
         Ok(saved)
     }
 
-    async fn user(&self, user: &UserId) -> Result<Option<User>, StoreError> {
-        let found: Option<UserRow> = sqlx::query_as(USER)
-            .bind(user.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("read a user"))?;
-        found.map(User::try_from).transpose()
-    }
-
-    async fn user_events(
-        &self,
-        user: &UserId,
-        after: Sequence,
-        limit: u32,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let found: Vec<EventRow> = sqlx::query_as(USER_EVENTS)
-            .bind(user.as_str())
-            .bind(after.0)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("read a user's events"))?;
-        rows::all(found)
-    }
-
     async fn merge_users(
         &self,
         from: &str,
@@ -599,7 +557,7 @@ impl Store for SqliteStore {
             .map_err(failed())?;
         let mut attributes = Vec::new();
         for user in [from, into.as_str()] {
-            let found: Option<UserRow> = sqlx::query_as(USER)
+            let found: Option<UserRow> = sqlx::query_as(super::shared::people::USER)
                 .bind(user)
                 .fetch_optional(&mut *transaction)
                 .await
@@ -643,16 +601,6 @@ impl Store for SqliteStore {
         row.try_into().map(Some)
     }
 
-    async fn merges_after(&self, after: i64, limit: u32) -> Result<Vec<Merge>, StoreError> {
-        let found: Vec<MergeRow> = sqlx::query_as(MERGES_AFTER)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("read merges"))?;
-        rows::all(found)
-    }
-
     async fn erase_user(&self, user: &UserId, at: Timestamp) -> Result<ErasureReceipt, StoreError> {
         let failed = || StoreError::while_doing("erase a user");
         let mut transaction = self.begin().await?;
@@ -689,143 +637,5 @@ impl Store for SqliteStore {
             .map_err(failed())?;
         commit(transaction).await?;
         Ok(row.into())
-    }
-
-    async fn erasures_after(
-        &self,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<ErasureReceipt>, StoreError> {
-        let found: Vec<ErasureRow> = sqlx::query_as(ERASURES_AFTER)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("read erasures"))?;
-        Ok(found.into_iter().map(ErasureReceipt::from).collect())
-    }
-
-    async fn change_rule(
-        &self,
-        rule: &RuleId,
-        body: Option<&serde_json::Value>,
-        at: Timestamp,
-        rules_max: u32,
-    ) -> Result<Option<bool>, StoreError> {
-        let failed = || StoreError::while_doing("change a rule");
-        let mut transaction = self.begin().await?;
-        sqlx::query(NEXT_RULES_REVISION).execute(&mut *transaction).await.map_err(failed())?;
-        let had: i64 = sqlx::query_scalar(HAS_RULE)
-            .bind(rule.as_str())
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(failed())?;
-        if let Some(body) = body {
-            let others: i64 = sqlx::query_scalar(COUNT_RULES)
-                .bind(rule.as_str())
-                .fetch_one(&mut *transaction)
-                .await
-                .map_err(failed())?;
-            if others >= i64::from(rules_max) {
-                return Ok(None);
-            }
-            sqlx::query(WRITE_RULE)
-                .bind(rule.as_str())
-                .bind(to_json(body))
-                .bind(at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        } else {
-            sqlx::query(REMOVE_RULE)
-                .bind(rule.as_str())
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        }
-        commit(transaction).await?;
-        Ok(Some(had > 0))
-    }
-
-    async fn rules(&self, known: i64) -> Result<Option<StoredRules>, StoreError> {
-        let failed = || StoreError::while_doing("read rules");
-        let pool = &self.readers;
-        let revision: i64 =
-            sqlx::query_scalar(RULES_REVISION).fetch_one(pool).await.map_err(failed())?;
-        if revision == known {
-            return Ok(None);
-        }
-        // Read after the revision: what changes in between is read again next time.
-        let found: Vec<RuleRow> = sqlx::query_as(RULES).fetch_all(pool).await.map_err(failed())?;
-        Ok(Some(StoredRules { revision, rules: rows::all(found)? }))
-    }
-
-    async fn credited(&self, since: Timestamp) -> Result<Vec<Credited>, StoreError> {
-        let found: Vec<CreditRow> = sqlx::query_as(CREDITED)
-            .bind(since.0)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("add up credits"))?;
-        rows::all(found)
-    }
-
-    async fn variant_tallies(&self, experiment: &str) -> Result<Vec<VariantTally>, StoreError> {
-        let found: Vec<TallyRow> = sqlx::query_as(VARIANT_TALLIES)
-            .bind(experiment)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("measure an experiment"))?;
-        Ok(found.into_iter().map(Into::into).collect())
-    }
-
-    async fn record_run(&self, run: &ModelRun) -> Result<(), StoreError> {
-        sqlx::query(WRITE_RUN)
-            .bind(run.started_at.0)
-            .bind(run.finished_at.0)
-            .bind(run.outcome.name())
-            .bind(run.reason.as_str())
-            .bind(run.version.map(|version| version as i64))
-            .bind(to_json(&run.report))
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(StoreError::while_doing("record a training run"))
-    }
-
-    async fn runs(&self, limit: u32) -> Result<Vec<ModelRun>, StoreError> {
-        let found: Vec<RunRow> = sqlx::query_as(RUNS)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("read training runs"))?;
-        rows::all(found)
-    }
-
-    async fn take_lease(
-        &self,
-        name: &str,
-        holder: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let taken = sqlx::query(TAKE_LEASE)
-            .bind(name)
-            .bind(holder)
-            .bind(now.0)
-            .bind(until.0)
-            .execute(&self.writer)
-            .await
-            .map_err(StoreError::while_doing("take a lease"))?;
-        Ok(taken.rows_affected() > 0)
-    }
-
-    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
-        sqlx::query(RELEASE_LEASE)
-            .bind(name)
-            .bind(holder)
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(StoreError::while_doing("release a lease"))
     }
 }

@@ -1,15 +1,15 @@
 //! One contract, every back end: SQLite and a real Postgres, always.
 
+mod prices;
+
 use crate::support::postgres;
 use shopkeeper::{
     domain::{
-        Cents, CompetitorPrice, Credit, Event, EventContext, EventKind, ItemChange, ItemFields,
-        ItemId, ModelRun, Patch, PriceEntry, PriceReason, RuleId, RunOutcome, Sequence, SessionId,
-        Timestamp, UserId, VariantTally, item::ItemPatch, person::user_hash,
+        Cents, Credit, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId, ModelRun,
+        Patch, RuleId, RunOutcome, Sequence, SessionId, Timestamp, UserId, VariantTally,
+        item::ItemPatch, person::user_hash,
     },
-    record::store::{
-        NewPrice, NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore,
-    },
+    record::store::{NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -30,19 +30,20 @@ macro_rules! on_both {
             $(#[tokio::test]
             async fn $case() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$case(std::sync::Arc::new(super::sqlite_in(folder.path()).await)).await;
+                super::$case(std::sync::Arc::new($crate::store_contract::sqlite_in(folder.path()).await)).await;
             })*
         }
         mod on_postgres {
             $(#[tokio::test]
             async fn $case() {
-                let cluster = super::postgres::shared();
+                let cluster = $crate::support::postgres::shared();
                 let url = cluster.database().await;
-                super::$case(std::sync::Arc::new(super::postgres_at(&url).await)).await;
+                super::$case(std::sync::Arc::new($crate::store_contract::postgres_at(&url).await)).await;
             })*
         }
     };
 }
+use on_both;
 
 on_both!(
     an_event_comes_back_as_it_was,
@@ -53,11 +54,6 @@ on_both!(
     a_reader_never_skips_an_event_of_a_slow_writer,
     users_and_items_exist_when_first_seen,
     item_changes_are_applied_in_order,
-    a_price_change_is_in_the_ledger,
-    pricing_moves_the_price_in_force_alone,
-    past_prices_are_written_once,
-    prices_are_paged_by_whole_items,
-    competitor_prices_are_stored_once,
     users_are_replaced_and_found,
     an_erased_user_leaves_a_receipt_and_nothing_else,
     credits_add_up_by_list_and_by_shopper,
@@ -317,131 +313,6 @@ async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
     let empty = ItemChange::Merge(Box::default());
     let anew = store.change_items(&[(item("cup"), empty)], Scope::Any, later).await.unwrap().items;
     assert_eq!((&anew[0].fields, anew[0].removed), (&ItemFields::default(), false));
-}
-
-async fn history(store: &dyn Store, of: &str) -> Vec<(i64, i64, Option<i64>, PriceReason)> {
-    let all = (Timestamp(i64::MIN / 2), Timestamp(i64::MAX / 2));
-    let entries = store.price_history(&item(of), all.0, all.1, 100).await.unwrap();
-    let plain =
-        |e: PriceEntry| (e.price.0, e.from.since_ms(T0), e.to.map(|t| t.since_ms(T0)), e.reason);
-    entries.into_iter().map(plain).collect()
-}
-
-async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
-    let change = |price, ms| {
-        let store = store.clone();
-        async move {
-            store
-                .change_items(&[(item("mug"), price)], Scope::Any, T0.plus_ms(ms))
-                .await
-                .unwrap()
-                .items
-        }
-    };
-    change(priced(1_000), 0).await;
-    let same = change(priced(1_000), 10).await;
-    assert_eq!(same[0].updated_at, T0, "nothing changed");
-    change(priced(900), 20).await;
-    let list = PriceReason::ListPrice;
-    assert_eq!(history(&*store, "mug").await, [(1_000, 0, Some(20), list), (900, 20, None, list)]);
-    // Twice within a millisecond: the last counts. A clock that went back does not tear a hole.
-    change(priced(800), 20).await;
-    change(priced(700), 15).await;
-    assert_eq!(history(&*store, "mug").await, [(1_000, 0, Some(20), list), (700, 20, None, list)]);
-    let none = ItemPatch { price: Patch::Clear, ..ItemPatch::default() };
-    change(ItemChange::Merge(Box::new(none)), 30).await;
-    assert_eq!(history(&*store, "mug").await.last(), Some(&(700, 20, Some(30), list)));
-    let window = (T0.plus_ms(20), T0.plus_ms(21));
-    let found = store.price_history(&item("mug"), window.0, window.1, 10).await.unwrap();
-    assert_eq!(found.len(), 1, "to is exclusive: {found:?}");
-    let newest = store.price_history(&item("mug"), T0, T0.plus_ms(99), 1).await.unwrap();
-    assert_eq!(newest[0].price, Cents(700));
-}
-
-async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
-    store.change_items(&[(item("mug"), priced(1_000))], Scope::Any, T0).await.unwrap();
-    let move_to = |price, reason| {
-        [
-            NewPrice { item: item("mug"), price: Cents(price), reason },
-            NewPrice { item: item("unknown"), price: Cents(5), reason },
-        ]
-    };
-    let later = T0.plus_ms(10);
-    let moved = store.set_prices(&move_to(1_100, PriceReason::Demand), later).await.unwrap();
-    assert_eq!(moved.len(), 1);
-    assert_eq!(moved[0].price_in_force, Some(Cents(1_100)));
-    assert_eq!(moved[0].fields.price, Some(Cents(1_000)));
-    let again =
-        store.set_prices(&move_to(1_100, PriceReason::Demand), T0.plus_ms(20)).await.unwrap();
-    assert!(again.is_empty());
-    // A change of stock leaves the price in force alone.
-    let stock = ItemPatch { stock: Patch::Set(7), ..ItemPatch::default() };
-    let change = [(item("mug"), ItemChange::Merge(Box::new(stock)))];
-    let after = store.change_items(&change, Scope::Any, T0.plus_ms(30)).await.unwrap().items;
-    assert_eq!(after[0].price_in_force, Some(Cents(1_100)));
-    assert_eq!(
-        history(&*store, "mug").await,
-        [(1_000, 0, Some(10), PriceReason::ListPrice), (1_100, 10, None, PriceReason::Demand)]
-    );
-}
-
-fn entry(of: &str, price: i64, from: i64, to: Option<i64>) -> PriceEntry {
-    PriceEntry {
-        item: item(of),
-        price: Cents(price),
-        from: T0.plus_ms(from),
-        to: to.map(|to| T0.plus_ms(to)),
-        reason: PriceReason::Imported,
-    }
-}
-
-async fn past_prices_are_written_once(store: Arc<dyn Store>) {
-    append(&*store, &[view("u", "a", None)]).await;
-    store.change_items(&[(item("b"), priced(50))], Scope::Any, T0).await.unwrap();
-    let entries = [
-        entry("a", 10, 0, Some(5)),
-        entry("a", 12, 5, None),
-        entry("b", 1, -9, Some(0)),
-        entry("c", 3, 0, None),
-    ];
-    assert_eq!(store.backfill_prices(&entries).await.unwrap(), 3);
-    assert_eq!(store.backfill_prices(&entries).await.unwrap(), 0);
-    let a = store.item(&item("a")).await.unwrap().unwrap();
-    assert_eq!((a.fields.price, a.price_in_force), (Some(Cents(12)), Some(Cents(12))));
-    assert_eq!(store.item(&item("c")).await.unwrap().unwrap().price_in_force, Some(Cents(3)));
-    assert_eq!(history(&*store, "b").await.len(), 1);
-    store.change_items(&[(item("a"), priced(15))], Scope::Any, T0.plus_ms(9)).await.unwrap();
-    let prices: Vec<i64> = history(&*store, "a").await.iter().map(|entry| entry.0).collect();
-    assert_eq!(prices, [10, 12, 15]);
-    let followed = store.items_after(0, 10).await.unwrap();
-    assert_eq!(followed.len(), 3, "a backfill is seen by followers");
-}
-
-async fn prices_are_paged_by_whole_items(store: Arc<dyn Store>) {
-    let entries: Vec<PriceEntry> = ["a", "b", "c"]
-        .into_iter()
-        .flat_map(|of| {
-            [entry(of, 1, 0, Some(5)), entry(of, 2, 5, Some(10)), entry(of, 3, 10, None)]
-        })
-        .collect();
-    store.backfill_prices(&entries).await.unwrap();
-    let page = store.prices_since(T0, None, 4).await.unwrap();
-    assert_eq!(page, entries[..6], "item b is not cut in the middle");
-    let rest = store.prices_since(T0, Some(&item("b")), 4).await.unwrap();
-    assert_eq!(rest, entries[6..]);
-    let late = store.prices_since(T0.plus_ms(5), None, 100).await.unwrap();
-    assert_eq!(late.len(), 6, "an entry that ended at the start is over");
-}
-
-async fn competitor_prices_are_stored_once(store: Arc<dyn Store>) {
-    let seen = |ms| CompetitorPrice {
-        item: item("mug"),
-        competitor: "other shop".into(),
-        price: Cents(9),
-        observed_at: T0.plus_ms(ms),
-    };
-    assert_eq!(store.append_competitor_prices(&[seen(0), seen(1), seen(0)]).await.unwrap(), 2);
-    assert_eq!(store.append_competitor_prices(&[seen(1), seen(2)]).await.unwrap(), 1);
 }
 
 async fn users_are_replaced_and_found(store: Arc<dyn Store>) {

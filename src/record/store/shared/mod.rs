@@ -1,0 +1,27 @@
+//! What is said to both databases in the same words.
+
+/// Implements a part of the store for both back ends. They have `readers`, `writer` and `begin` in common.
+macro_rules! for_both {
+    (impl $part:ident { $($body:tt)* }) => {
+        #[async_trait]
+        impl $part for $crate::record::store::sqlite::SqliteStore { $($body)* }
+
+        #[async_trait]
+        impl $part for $crate::record::store::postgres::PostgresStore { $($body)* }
+    };
+}
+use for_both;
+
+mod credits;
+mod offers;
+mod operations;
+pub(super) mod people;
+mod price_runs;
+mod rules;
+
+pub use credits::Credits;
+pub use offers::Offers;
+pub use operations::Operations;
+pub use people::People;
+pub use price_runs::PriceRuns;
+pub use rules::Rules;
