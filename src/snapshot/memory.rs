@@ -3,7 +3,7 @@
 use super::Snapshot;
 use crate::{
     domain::{ItemId, ShopperId},
-    learn::{recommenders::Recommender, sessions::SessionModel},
+    learn::{demand::response::DemandResponse, recommenders::Recommender, sessions::SessionModel},
 };
 
 /// Beside the text of an id, what the shared pointer to it counts references with.
@@ -37,7 +37,7 @@ impl Snapshot {
                 ("histories", histories),
                 ("names", names),
                 ("popular_and_trending", popularity),
-                ("demand", self.demand.n_bytes()),
+                ("price_response", self.price_response.as_ref().map_or(0, DemandResponse::n_bytes)),
                 ("report", self.report.capacity()),
             ])
             .collect()

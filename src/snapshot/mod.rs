@@ -12,7 +12,7 @@ use crate::{
     domain::{ItemId, Sequence, ShopperId, Timestamp},
     learn::{
         dataset::{TradingDays, UserIdx},
-        demand::DemandOutlook,
+        demand::response::DemandResponse,
         recommenders::{FittedModel, blend::Blend},
         related::Related,
         sessions::SessionModel,
@@ -56,8 +56,8 @@ pub struct Contents {
     pub session: Option<SessionModel>,
     /// Most popular items first, with their decayed weight.
     pub popular: Vec<(u32, f32)>,
-    /// Demand against expectation, by item position.
-    pub demand: DemandOutlook,
+    /// How demand answers to price, by item position; `None` if nothing was sold at a known price.
+    pub price_response: Option<DemandResponse>,
     /// What goes with each item.
     pub related: Related,
     /// What was wanted at `as_of`, best first, with faded counts.

@@ -8,16 +8,18 @@
 
 pub mod ablation;
 mod holdout;
+mod price_response;
 pub mod report;
 mod tuning;
 mod visiting;
 
+pub use price_response::{PriceRecords, PriceResponseParams, PriceResponseReport};
 pub use report::{ModelReport, Report};
 pub use tuning::{begin_search, tune};
 
 use super::{
     dataset::{EventLog, InteractionMatrix, TradingDays, UserIdx, Weighting, log::Act},
-    demand::{self, DemandOutlook, DemandParams, Sale},
+    demand::response::DemandResponse,
     evaluation::{HeldOutCase, Metrics, choose::learn_blend, evaluate, evaluate_model},
     recommenders::{
         FitError, FittedModel, ModelKind, ModelParams, Recommender, Start, Stop, blend::Blend,
@@ -48,8 +50,8 @@ pub struct PipelineParams {
     pub kept: Vec<ModelKind>,
     /// Their parameters.
     pub models: ModelParams,
-    /// Demand's parameters.
-    pub demand: DemandParams,
+    /// How it is learned how demand answers to price.
+    pub price_response: PriceResponseParams,
     /// How it is learned what comes next in a visit; `None` if it is not.
     pub visits: Option<VisitParams>,
     /// How related items are found.
@@ -100,8 +102,8 @@ pub struct Fitted {
     pub purchases: Vec<(UserIdx, u32, Timestamp)>,
     /// Popular items, best first.
     pub popular: Vec<(u32, f32)>,
-    /// Demand.
-    pub demand: DemandOutlook,
+    /// How demand answers to price; `None` if nothing was sold at a known price.
+    pub price_response: Option<DemandResponse>,
     /// What goes with each item.
     pub related: Related,
     /// What is wanted now, best first, with faded counts.
@@ -120,7 +122,7 @@ pub struct Fitted {
 /// factors of a served snapshot have seen what is held out.
 pub fn run(
     log: &EventLog,
-    facts: &[ItemFacts],
+    (facts, prices): (&[ItemFacts], &PriceRecords),
     now: Timestamp,
     params: &PipelineParams,
     (start, stop): (Start<'_>, Stop<'_>),
@@ -151,10 +153,23 @@ pub fn run(
         }
         seconds.push((kind, begun.elapsed().as_secs_f64()));
     }
+    // Lists are served whatever becomes of prices.
+    let price_response = match run.price_response((facts, prices), now) {
+        Ok(None) => None,
+        Ok(Some((response, facts))) => {
+            report.price_response = Some(facts);
+            Some(response)
+        }
+        Err(FitError::Stopped) => return Err(FitError::Stopped),
+        Err(error) => {
+            report.price_response_failure = Some(error.to_string());
+            None
+        }
+    };
     Ok(Fitted {
+        price_response,
         popular: run.popular(now),
         purchases: last_purchases(acts),
-        demand: run.outlook(facts, now)?,
         session: run.session_model(acts, weights)?,
         related: related::fit(acts, &matrix, facts, &params.related, stop)?,
         trending: run.trending(now)?,
@@ -341,27 +356,6 @@ impl Run<'_> {
         }
         let all = trending.top(usize::MAX, now, |_| true);
         Ok(all.into_iter().map(|(item, count)| (item, count as f32)).collect())
-    }
-
-    /// Demand in the shop's own time: a pause is no slump.
-    fn outlook(&self, facts: &[ItemFacts], now: Timestamp) -> Result<DemandOutlook, FitError> {
-        let main_category = |facts: &ItemFacts| facts.categories.first().copied();
-        let category_of: Vec<Option<u32>> = facts.iter().map(main_category).collect();
-        let sales: Vec<Sale> = self
-            .log
-            .acts()
-            .iter()
-            .filter_map(|act| {
-                let sign = match act.kind {
-                    EventKind::Purchase => 1.0,
-                    EventKind::Return => -1.0,
-                    _ => return None,
-                };
-                let at = self.days.shop_time(act.at);
-                Some(Sale { item: act.item.0, at, units: sign * f64::from(act.quantity) })
-            })
-            .collect();
-        demand::outlook(&sales, &category_of, self.days.shop_time(now), &self.params.demand)
     }
 }
 

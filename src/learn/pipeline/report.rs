@@ -1,5 +1,6 @@
 //! What a run measured, and why it chose what it did.
 
+use super::price_response::PriceResponseReport;
 use crate::learn::{
     evaluation::Metrics,
     recommenders::{ModelKind, ModelParams},
@@ -187,6 +188,11 @@ pub struct Report {
     pub holdout_shoppers: usize,
     /// What comes next in a visit; absent if that is not learned.
     pub visits: Option<VisitReport>,
+    /// What price response rests on; absent if nothing was sold at a known price.
+    pub price_response: Option<PriceResponseReport>,
+    /// Why price response could not be learned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_response_failure: Option<String>,
     /// Every model, and the blend last.
     pub models: Vec<ModelReport>,
     /// NDCG@10 of what is served over that of popularity; absent if not measured.

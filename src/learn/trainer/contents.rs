@@ -84,7 +84,7 @@ pub(super) fn contents(
         blend: fitted.blend,
         session: fitted.session,
         popular: fitted.popular,
-        demand: fitted.demand,
+        price_response: fitted.price_response,
         related: fitted.related,
         trending: fitted.trending,
         report: serde_json::to_string(&fitted.report).unwrap_or_default(),

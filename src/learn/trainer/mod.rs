@@ -4,6 +4,9 @@
 //! among all processes. It takes no input and does not retry: the next period is the retry.
 
 mod contents;
+mod fitting;
+mod publishing;
+mod reading;
 mod runs;
 mod searching;
 
@@ -11,13 +14,11 @@ pub use runs::RecentRuns;
 pub use searching::SearchParams;
 
 use super::{
-    dataset::{EventLog, Weighting},
-    pipeline::{self, Fitted, PipelineParams, Report},
-    recommenders::{FitError, ModelKind, Start},
-    search::SearchState,
+    pipeline::{PipelineParams, Report},
+    recommenders::{FitError, ModelKind},
 };
 use crate::{
-    domain::{Clock, ModelRun, RunOutcome, Sequence, Timestamp, person::id_hash},
+    domain::{Clock, ModelRun, RunOutcome, Sequence, Timestamp},
     live::Live,
     record::store::{Store, StoreError},
     snapshot::{
@@ -26,8 +27,9 @@ use crate::{
     },
     telemetry::{Metrics, ModelLabel},
 };
-use contents::{contents, is_worse, item_facts, item_positions};
-use rustc_hash::FxHashSet;
+use contents::{contents, is_worse};
+use publishing::{Over, Publishing};
+use reading::Memory;
 use serde_json::json;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -141,18 +143,6 @@ impl TrainRequests {
         self.requests.try_send(Request { ask, reply }).ok()?;
         answer.await.ok()
     }
-}
-
-/// What the trainer remembers between runs.
-#[derive(Default)]
-struct Memory {
-    log: EventLog,
-    read_to: Sequence,
-    erasure: i64,
-    merge: i64,
-    erased_at: Option<Timestamp>,
-    search: Option<SearchState>,
-    is_search_read: bool,
 }
 
 /// The trainer.
@@ -481,153 +471,9 @@ impl Trainer {
         }
     }
 
-    /// Reads erasures; `true` if somebody was erased since the served snapshot was trained.
-    ///
-    /// Called before events are read: who is erased and comes back is a new person.
-    async fn read_erasures(&self) -> Result<bool, TrainError> {
-        let (mut after, mut last_at) = {
-            let memory = self.memory();
-            (memory.erasure, memory.erased_at)
-        };
-        loop {
-            let receipts = self.store.erasures_after(after, PAGE).await?;
-            let Some(last) = receipts.last() else { break };
-            (after, last_at) = (last.sequence, Some(last.erased_at));
-            let hashes: FxHashSet<&str> =
-                receipts.iter().map(|receipt| receipt.user_hash.as_str()).collect();
-            self.memory().log.forget(|who| hashes.contains(id_hash(who.as_str()).as_str()));
-        }
-        let mut memory = self.memory();
-        (memory.erasure, memory.erased_at) = (after, last_at);
-        Ok(last_at.is_some_and(|at| at >= self.snapshots.current().trained_at))
-    }
-
-    /// Reads merges; the last there is. Called before events are read: those are stored as merges have left them.
-    async fn read_merges(&self) -> Result<i64, TrainError> {
-        let mut after = self.memory().merge;
-        loop {
-            let merges = self.store.merges_after(after, PAGE).await?;
-            let Some(last) = merges.last() else { return Ok(after) };
-            after = last.sequence;
-            let mut memory = self.memory();
-            for merge in &merges {
-                memory.log.merge(merge);
-            }
-            memory.merge = after;
-        }
-    }
-
-    /// Reads events since last time.
-    async fn read_events(&self, stop: &CancellationToken) -> Result<(), TrainError> {
-        let mut after = self.memory().read_to;
-        let weighting: &Weighting = &self.params.pipeline.weighting;
-        let window_days = f64::from(self.params.window_days);
-        let (max, per_shopper) = (self.params.events_max, self.params.events_per_shopper_max);
-        while !stop.is_cancelled() {
-            let events = self.store.events_after(after, PAGE).await?;
-            let Some(last) = events.last() else { break };
-            after = last.sequence;
-            let mut memory = self.memory();
-            memory.log.extend(&events, weighting);
-            memory.read_to = after;
-            // So that `events_max` bounds what is kept while reading, too.
-            if memory.log.acts().len() > max.saturating_add(max / 10) {
-                memory.log.settle(window_days, max, per_shopper);
-            }
-        }
-        self.memory().log.settle(window_days, max, per_shopper);
-        Ok(())
-    }
-
     /// A poisoned memory is one that a panicking fit only read.
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Fits as of the last event: in a shop that is open that is now, and a shop whose past was
-    /// imported has not lost its taste since.
-    async fn fit(
-        &self,
-        now: Timestamp,
-        stop: &CancellationToken,
-    ) -> Result<(Fitted, Timestamp), TrainError> {
-        let (pool, memory, live) = (self.pool.clone(), self.memory.clone(), self.live.clone());
-        let (mut params, stop) = (self.params.pipeline.clone(), stop.clone());
-        let served = self.snapshots.current();
-        // A panic in a model must cost a run, not the service.
-        let fitted = blocking(move || {
-            let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-            let facts = item_facts(memory.log.items(), &live);
-            let stopped = || stop.is_cancelled();
-            let as_of = memory.log.acts().last().map_or(now, |act| act.at.min(now));
-            let search = memory.search.as_ref();
-            params.models = search.map_or(params.models, |found| found.best_params(&params.models));
-            let item_positions = item_positions(memory.log.items(), &served);
-            let start = Start { models: &served.models, item_positions: &item_positions };
-            let mut fitted = pool.install(|| {
-                pipeline::run(&memory.log, &facts, as_of, &params, (start, &stopped))
-            })?;
-            fitted.report.search = search.map(Into::into);
-            Ok::<_, FitError>((fitted, as_of))
-        })
-        .await??;
-        Ok(fitted)
-    }
-}
-
-/// What stood when a run began.
-struct Over {
-    /// The version that the folder pointed to.
-    served: Option<u64>,
-    /// The hold of an operator who had gone back.
-    hold: Option<String>,
-}
-
-/// On which terms a snapshot is published.
-struct Publishing {
-    /// The version that must still be served.
-    served: Option<u64>,
-    /// The hold that is no obstacle.
-    allowed: Option<String>,
-    /// The hold that ends with it.
-    lifted: Option<String>,
-    /// Versions to keep.
-    keep: usize,
-}
-
-impl Publishing {
-    /// Saves and serves a snapshot; or says why not, if an operator or another process was faster.
-    fn publish(
-        self,
-        folder: &SnapshotFolder,
-        cell: &SnapshotCell,
-        snapshot: Arc<Snapshot>,
-    ) -> Result<Option<String>, SnapshotError> {
-        let publish = || {
-            let (served, hold) = (folder.served(), folder.held());
-            if hold.is_some() && hold != self.allowed {
-                let version = served.unwrap_or_default();
-                return Ok(Some(format!(
-                    "an operator went back to version {version} after this run had been asked for; \
-                     POST /models/train goes on from here"
-                )));
-            }
-            if served != self.served {
-                let version = served.unwrap_or_default();
-                return Ok(Some(format!(
-                    "version {version} was published while this run was learning"
-                )));
-            }
-            folder.save(&snapshot)?;
-            folder.point_to(snapshot.version)?;
-            if hold == self.lifted {
-                folder.release();
-            }
-            folder.prune(self.keep);
-            cell.publish(snapshot);
-            Ok(None)
-        };
-        folder.locked(publish)?
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     symmetric::Triple,
 };
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Steps of the moment equation, which is solved to rounding in far fewer.
 const N_STEPS: usize = 50;
@@ -27,7 +28,7 @@ const N_STEPS: usize = 50;
 pub const ERRORS_APART: f64 = 2.0;
 
 /// The same elasticity, estimated twice.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bias {
     /// From the periods with prices as somebody set them.
     pub observational: Belief,
@@ -44,6 +45,15 @@ impl Bias {
         }
     }
 
+    /// How far an estimate from all periods together lies from the experimental one: the difference, by the share that the
+    /// observed periods have in it, each estimate weighed by its precision.
+    pub fn excess(&self) -> Belief {
+        let both = self.observational.variance + self.experimental.variance;
+        let share = if both > 0.0 { self.experimental.variance / both } else { 0.0 };
+        let Belief { mean, variance } = self.difference();
+        Belief { mean: share * mean, variance: share * share * variance }
+    }
+
     /// Whether they differ by more than two standard errors.
     pub fn experiment_wins(&self) -> bool {
         let difference = self.difference();
@@ -52,7 +62,7 @@ impl Bias {
 }
 
 /// The bias of every category.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BiasMeter {
     /// By category, in the order of the panel; `None` where there are no experiments, or nothing beside them.
     pub categories: Vec<Option<Bias>>,

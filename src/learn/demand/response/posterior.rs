@@ -2,6 +2,7 @@
 
 use super::{
     belief::DemandBelief,
+    bias::{Bias, BiasMeter},
     evidence::Evidence,
     fit::Fit,
     item::ETA_MAX,
@@ -167,6 +168,8 @@ pub struct DemandResponse {
     pub shop_cross_elasticity: Belief,
     /// Bounds of elasticity and of cross elasticity.
     bounds: [[f64; 2]; 2],
+    /// Whether history shows another elasticity than experiments do; empty until it was measured.
+    pub bias: BiasMeter,
     /// Sweeps that the fit took.
     pub n_sweeps: usize,
     /// Whether it came to rest before its last sweep.
@@ -228,6 +231,7 @@ impl DemandResponse {
             shop_elasticity: belief(fit.shop[1]),
             shop_cross_elasticity: belief(fit.shop[2]),
             bounds: bounds.map(|prior| [prior.low, prior.high]),
+            bias: BiasMeter::default(),
             n_sweeps: fit.n_sweeps,
             has_converged: fit.has_converged,
         }
@@ -243,6 +247,24 @@ impl DemandResponse {
                 && finite(&category.period_effects)
         };
         self.items.iter().flatten().all(item) && self.categories.iter().all(category)
+    }
+
+    /// How history and experiments differ in the item's category (`true`), or else in the shop; `None` if there were no
+    /// experiments.
+    pub fn bias_of(&self, item: usize) -> Option<(bool, Bias)> {
+        let category = *self.category_of.get(item)? as usize;
+        let own = self.bias.categories.get(category).copied().flatten();
+        own.map(|bias| (true, bias)).or(self.bias.shop.map(|bias| (false, bias)))
+    }
+
+    /// Bytes held on the heap.
+    pub fn n_bytes(&self) -> usize {
+        let effects: usize =
+            self.categories.iter().map(|category| category.period_effects.capacity()).sum();
+        self.items.capacity() * size_of::<Option<ItemResponse>>()
+            + self.categories.capacity() * size_of::<CategoryResponse>()
+            + self.category_of.capacity() * size_of::<u32>()
+            + effects * size_of::<f64>()
     }
 
     /// Number of items, those without rows included.
@@ -291,11 +313,24 @@ impl DemandResponse {
             overdispersion_squared: category.overdispersion_squared,
             evidence: None,
         };
-        let Some(item) = self.item(item) else { return Some(shared) };
+        // Where experiments contradict history they win: what is put down to history is shifted by as much as it is
+        // wrong, and is the less certain the less certain that is.
+        let bias = self.bias_of(item).map(|(_, bias)| bias).filter(Bias::experiment_wins);
+        let bias = bias.map(|bias| bias.excess());
+        let shift = bias.map_or(0.0, |bias| bias.mean);
+        let Some(item) = self.item(item) else {
+            let [level, own, cross] = shared.coefficients;
+            let mut covariance = shared.covariance;
+            covariance.0[2] += bias.map_or(0.0, |bias| bias.variance);
+            let coefficients = [level, own - shift, cross];
+            return Some(DemandBelief { coefficients, covariance, ..shared });
+        };
         let [level, own, cross] = item.coefficients;
+        let mut covariance = item.covariance;
+        covariance.0[2] += bias.map_or(0.0, |bias| bias.variance);
         Some(DemandBelief {
-            coefficients: [level + category.effect(None), own, cross],
-            covariance: item.covariance,
+            coefficients: [level + category.effect(None), own - shift, cross],
+            covariance,
             reference_price: item.reference_price,
             reference_competitor: item.reference_competitor,
             evidence: Some(item.evidence),

@@ -6,7 +6,8 @@
 //! - Orders outside the time on sale are left out, as their time is; so are returns, which say nothing of the
 //!   price of the day they are sent back.
 //! - A giant order counts for less ([`order_cap`]).
-//! - A period is random if all of its time on sale was under a lottery.
+//! - A period is random if nine tenths of its time on sale or more were under a lottery; the rest counts as a lottery
+//!   with one ticket.
 //! - A competitor's price counts if it was known for half the time on sale or more.
 //! - An item without a ledger has the prices of its orders: in each period their mean, without orders the
 //!   last one. It is on sale from its first order, which only starts its clock and is not counted, to the end
@@ -21,6 +22,9 @@ use spans::{Span, length, overlap, spans};
 
 /// Share of an item's orders that are never cut.
 const ORDER_QUANTILE: f64 = 0.995;
+/// Share of a period's time on sale that must be under a lottery for the period to be a random one: prices move within an
+/// hour or two of a slot's beginning. Our choice.
+const RANDOM_MIN: f64 = 0.9;
 /// Median orders that a single order may always hold. Our choice.
 const MEDIANS_MAX: f64 = 5.0;
 
@@ -291,9 +295,13 @@ impl ItemHistory<'_> {
         if time.0 <= 0.0 {
             return None;
         }
-        let is_random = pieces.iter().all(|piece| piece.lottery.is_some());
-        let expected: Option<Vec<f64>> =
-            pieces.iter().map(|piece| piece.lottery?.expected_price.map(f64::ln)).collect();
+        let drawn = mean_over(pieces, |piece| f64::from(u8::from(piece.lottery.is_some()))).1;
+        let is_random = drawn >= RANDOM_MIN;
+        let log_expected = |piece: &Priced| match piece.lottery {
+            Some(lottery) => lottery.expected_price.map(f64::ln),
+            None => Some(piece.log_price),
+        };
+        let expected: Option<Vec<f64>> = pieces.iter().map(log_expected).collect();
         let expected = expected.map(|logs| {
             let sum: f64 =
                 pieces.iter().zip(&logs).map(|(piece, log)| length(&piece.span) * log).sum();

@@ -34,7 +34,7 @@
 //! | what a policy sees, and what it is asked | [`ledger`], [`season`] |
 //! | policies that learn nothing, and the oracle | [`fixed`] |
 //! | policies that learn | [`learned`] |
-//! | who earns how much | [`standings`] |
+//! | who earns how much | [`mod@standings`] |
 //!
 //! Deliberately not here: the service's own choice of prices, which is deciding; it enters as a [`Contender`].
 
