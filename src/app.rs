@@ -5,18 +5,22 @@ use crate::{
         ApiState, answers::Answers, policies::Policies, router, rule_book::RuleBook,
         scoring::Scoring, shelves::Shelves, state::ApiParts,
     },
-    config::Config,
-    decide::price::PricePolicy,
+    config::{Config, GoalName},
+    decide::price::{
+        Brakes, PricePolicy,
+        choice::{ChoicePolicy, ExplorePolicy, Goal},
+    },
     domain::{Clock, SystemClock},
     learn::{
         dataset::Weighting,
-        demand::DemandParams,
-        pipeline::{PipelineParams, VisitParams},
+        demand::response::ResponseParams,
+        pipeline::{PipelineParams, PriceResponseParams, VisitParams},
         related::{RelatedParams, TrendingParams},
         trainer::{RecentRuns, SearchParams, TrainRequests, Trainer, TrainerParams, TrainerParts},
     },
     lifecycle::Lifecycle,
     live::{Live, catalogue::Catalogue, follower::Follower, shoppers::Shoppers},
+    pricing::Pricing,
     record::{
         ingest::{Committer, ingest},
         store::{Store, StoreError, postgres::PostgresStore, sqlite::SqliteStore},
@@ -139,21 +143,35 @@ impl App {
         );
         let weighting = Arc::new(weighting(&config));
         let runs = Arc::new(RecentRuns::default());
+        let pool = Arc::new(training_pool(&config)?);
         let parts = TrainerParts {
             store: store.clone(),
             clock: clock.clone(),
             live: live.clone(),
             snapshots: snapshots.clone(),
             folder: folder.clone(),
-            pool: Arc::new(training_pool(&config)?),
+            pool: pool.clone(),
             metrics: metrics.clone(),
             runs: runs.clone(),
         };
         let (trainer, requests): (Trainer, TrainRequests) =
             Trainer::new(parts, trainer_params(&config));
+        let price_policy = Arc::new(price_policy(&config));
+        let pricing = Arc::new(Pricing {
+            store: store.clone(),
+            clock: clock.clone(),
+            live: live.clone(),
+            snapshots: snapshots.clone(),
+            policy: price_policy.clone(),
+            currency: config.currency(),
+            pool,
+            keep_runs: config.pricing.keep_runs,
+            metrics: metrics.clone(),
+        });
         let state = ApiState::from(ApiParts {
             currency: config.currency(),
-            price_policy: Arc::new(price_policy(&config)),
+            price_policy,
+            pricing,
             started_at: clock.now(),
             trainer: requests,
             runs,
@@ -173,16 +191,20 @@ impl App {
             folder,
             metrics,
         });
-        let rounds = Rounds {
-            store: state.store.clone(),
-            clock: state.clock.clone(),
-            live: state.live.clone(),
-            snapshots: state.snapshots.clone(),
-            folder: state.folder.clone(),
-            policy: state.price_policy.clone(),
-            metrics: state.metrics.clone(),
-        };
+        let rounds = rounds(&state);
         Ok(Self { state, committer, follower, trainer, rounds })
+    }
+}
+
+fn rounds(state: &ApiState) -> Rounds {
+    Rounds {
+        store: state.store.clone(),
+        clock: state.clock.clone(),
+        live: state.live.clone(),
+        snapshots: state.snapshots.clone(),
+        folder: state.folder.clone(),
+        pricing: state.pricing.clone(),
+        metrics: state.metrics.clone(),
     }
 }
 
@@ -261,13 +283,41 @@ fn weighting(config: &Config) -> Weighting {
     }
 }
 
-fn price_policy(config: &Config) -> PricePolicy {
+pub(crate) fn price_policy(config: &Config) -> PricePolicy {
     let p = &config.pricing;
     PricePolicy {
         enabled: p.enabled,
-        sensitivity: p.sensitivity,
-        margin_floor: p.margin_floor,
-        step_max: p.step_max,
+        market: p.market.clone(),
+        choice: ChoicePolicy {
+            goal: match p.goal {
+                GoalName::Profit => Goal::Profit,
+                GoalName::Revenue => Goal::Revenue,
+                GoalName::Units => Goal::Units,
+                GoalName::Mixture => Goal::Mixture(p.profit_share),
+            },
+            margin_floor: p.margin_floor,
+            step_max: p.step_max,
+            step_30d_max: p.step_30d_max,
+            endings: p.endings.clone(),
+            fee_share: p.fee_share,
+            salvage_share: p.salvage_share,
+            corridor: if let [low, high] = p.corridor[..] { Some([low, high]) } else { None },
+            explore: ExplorePolicy {
+                enabled: p.explore,
+                loss_max: p.explore_loss_max,
+                share: p.explore_share,
+                dwell_days: p.dwell_days,
+            },
+        },
+        competition: p.competition.clone(),
+        brakes: Brakes {
+            moved_share_max: p.moved_share_max,
+            cost_jump_max: p.cost_jump_max,
+            feed_gap_days: p.feed_gap_days,
+            ..Brakes::default()
+        },
+        keeps_advertised_min: config.law.markets.of(&p.market).may_keep_advertised_minimum(),
+        needs_approval: p.needs_approval,
     }
 }
 
@@ -306,7 +356,12 @@ pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
         kinds: config.models.enabled.clone(),
         kept: config.scenario_models(),
         models: config.models.params(),
-        demand: DemandParams::default(),
+        price_response: PriceResponseParams {
+            weeks_max: 104,
+            response: ResponseParams::default(),
+            trial_days: config.pricing.dwell_days,
+            trust: config.pricing.competition.trust.clone(),
+        },
         visits: config.sessions.enabled.then(|| VisitParams {
             gap_ms: config.sessions.gap_ms(),
             limits: config.sessions.limits(),

@@ -26,6 +26,7 @@ pub mod domain;
 pub mod learn;
 pub mod lifecycle;
 pub mod live;
+pub mod pricing;
 pub mod record;
 pub mod rounds;
 pub mod simulate;

@@ -99,6 +99,8 @@ pub struct Metrics {
     pub credited_events: Family<CreditLabels, Counter>,
     pub ingest_queue: Gauge,
     pub scoring_waiting: Gauge,
+    pub prices_moved: Counter,
+    pub price_runs_waiting: Gauge,
     pub commit_events: Histogram,
     pub commit_duration: Histogram,
     pub training_runs: Family<RunLabels, Counter>,
@@ -161,6 +163,14 @@ impl Default for Metrics {
             "scoring_waiting",
             "Lists of large catalogues that wait for their turn",
             scoring_waiting.clone(),
+        );
+        let prices_moved = Counter::default();
+        r.register("prices_moved", "Prices that pricing runs have moved", prices_moved.clone());
+        let price_runs_waiting = Gauge::default();
+        r.register(
+            "price_runs_waiting",
+            "Pricing runs that wait for a person",
+            price_runs_waiting.clone(),
         );
         let commit_events = Histogram::new(exponential_buckets(1.0, 4.0, 8));
         r.register("commit_events", "Events in one commit", commit_events.clone());
@@ -239,6 +249,8 @@ impl Default for Metrics {
             credited_events,
             ingest_queue,
             scoring_waiting,
+            prices_moved,
+            price_runs_waiting,
             commit_events,
             commit_duration,
             training_runs,

@@ -8,6 +8,7 @@ mod check;
 use crate::{
     decide::{
         experiment::{Experiment, Settings},
+        price::{competition::CompetitionPolicy, law::LawTable},
         recommend::Policy,
     },
     domain::{Currency, time::MINUTE_MS},
@@ -43,6 +44,20 @@ pub enum ConfigError {
         /// What it is.
         value: String,
     },
+}
+
+/// What prices are to be good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalName {
+    /// Money left after costs.
+    Profit,
+    /// Money taken.
+    Revenue,
+    /// As many units as the margin floor allows.
+    Units,
+    /// `pricing.profit_share` of profit and the rest of revenue.
+    Mixture,
 }
 
 /// A string that never shows itself: keys and passwords.
@@ -120,7 +135,7 @@ section! {
         experiments: Vec<Experiment>, server: Server, database: Database, storage: Storage, auth: Auth, shop: Shop, events: Events,
         catalogue: Catalogue, live: Live, weights: Weights, training: Training, search: Search,
         models: Models, sessions: Sessions, recommendations: Recommendations,
-        scenarios: BTreeMap<String, Policy>, attribution: Attribution, pricing: Pricing, log: Log,
+        scenarios: BTreeMap<String, Policy>, attribution: Attribution, pricing: Pricing, law: Law, log: Log,
     }
 }
 section! {
@@ -209,8 +224,15 @@ section! {
 section! {
     /// How prices move.
     Pricing {
-        enabled: bool, sensitivity: f64, margin_floor: f64, step_max: f64, quote_seconds: u32,
+        enabled: bool, goal: GoalName, profit_share: f64, market: String, margin_floor: f64, step_max: f64,
+        step_30d_max: f64, endings: Vec<u32>, fee_share: f64, salvage_share: f64, corridor: Vec<f64>, explore: bool,
+        explore_loss_max: f64, explore_share: f64, dwell_days: f64, needs_approval: bool, moved_share_max: f64,
+        cost_jump_max: f64, feed_gap_days: f64, keep_runs: u32, quote_seconds: u32, competition: CompetitionPolicy,
     }
+}
+section! {
+    /// What the law asks of prices.
+    Law { markets: LawTable }
 }
 section! {
     /// What to log.
@@ -218,8 +240,14 @@ section! {
 }
 
 /// Keys that hold lists, which the environment gives separated by commas.
-const LIST_KEYS: [&str; 4] =
-    ["auth.storefront_keys", "auth.ingest_keys", "auth.admin_keys", "models.enabled"];
+const LIST_KEYS: [&str; 6] = [
+    "auth.storefront_keys",
+    "auth.ingest_keys",
+    "auth.admin_keys",
+    "models.enabled",
+    "pricing.endings",
+    "pricing.corridor",
+];
 
 impl Config {
     /// Reads defaults, then `file`, then `environment` (`SHOPKEEPER__…` variables), and checks it all.

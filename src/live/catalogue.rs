@@ -88,16 +88,25 @@ impl Catalogue {
     }
 
     /// Takes an item whose price in force this process has just moved, with the reason that the ledger
-    /// has for it.
-    pub fn apply_priced(&self, item: Item, reason: PriceReason) {
+    /// has for it since `at`.
+    pub fn apply_priced(&self, item: Item, reason: PriceReason, at: Timestamp) {
         let (item_id, price) = (item.item_id.clone(), item.price_in_force);
         self.apply(item);
         let Some(mut entry) = self.entries.get_mut(&item_id) else { return };
         let open = entry.trail.last().filter(|last| last.to.is_none());
         // The follower may have been here first, and can only guess.
-        if open.is_some_and(|open| Some(open.price) == price && open.reason != reason) {
+        let is_new = |open: &PriceEntry| {
+            open.reason != reason || reason.lottery().is_some() && open.from < at
+        };
+        if open.is_some_and(|open| Some(open.price) == price && is_new(open)) {
             let mut trail = entry.trail.to_vec();
-            if let Some(last) = trail.last_mut() {
+            // A drawn price begins anew, though it is the one in force.
+            if reason.lottery().is_some() && trail.last().is_some_and(|last| last.from < at) {
+                let Some(last) = trail.last_mut() else { return };
+                last.to = Some(at);
+                let renewed = PriceEntry { from: at, to: None, reason, ..last.clone() };
+                trail.push(renewed);
+            } else if let Some(last) = trail.last_mut() {
                 last.reason = reason;
             }
             entry.trail = trail.into();

@@ -3,7 +3,7 @@
 
 use super::{Live, catalogue::TRAIL_MS};
 use crate::{
-    domain::{Clock, PriceEntry, Sequence, UserId},
+    domain::{Clock, PriceEntry, Sequence, Timestamp, UserId},
     record::store::{Store, StoreError},
     telemetry::Metrics,
 };
@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows read at a time.
 const PAGE: u32 = 5_000;
+/// Entries of one item's ledger of late that are kept in memory.
+const TRAIL_MAX: u32 = 1_000;
 
 /// Reads events after `after` into the live view again, which keeps each once: for a snapshot that has
 /// learned less than the one the view was filled for.
@@ -119,7 +121,19 @@ impl Follower {
             let Some(last) = items.last() else { break };
             self.revision = last.revision;
             for item in items {
+                let known = self.live.catalogue.get(&item.item_id);
+                let is_moved = known.is_some_and(|known| {
+                    known.item.revision < item.revision
+                        && known.item.price_in_force != item.price_in_force
+                });
+                let (item_id, at) = (item.item_id.clone(), item.updated_at);
                 self.live.catalogue.apply(item);
+                // Another process has moved the price; why, only the ledger knows.
+                if is_moved {
+                    let (from, to) = (at.plus_ms(-TRAIL_MS), Timestamp(i64::MAX));
+                    let trail = self.store.price_history(&item_id, from, to, TRAIL_MAX).await?;
+                    self.live.catalogue.set_trail(&item_id, trail);
+                }
             }
         }
         let known = self.live.rules.load().revision;

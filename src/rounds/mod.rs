@@ -3,15 +3,14 @@
 //! A snapshot may come from this process's trainer, from an operator's rollback, or from another
 //! process that shares the folder (`shopkeeper train` beside a running service). A round takes up
 //! what others published ([`adopt`]) and, when a snapshot is new or a while has passed, brings
-//! prices up to date ([`reprice`]).
+//! prices up to date ([`crate::pricing`]).
 
 pub mod adopt;
-pub mod reprice;
 
 use crate::{
-    decide::price::PricePolicy,
     domain::{Clock, Timestamp, time::DAY_MS},
     live::Live,
+    pricing::{Pricing, PricingError},
     record::store::Store,
     snapshot::{SnapshotCell, file::SnapshotFolder},
     telemetry::Metrics,
@@ -36,8 +35,8 @@ pub struct Rounds {
     pub snapshots: Arc<SnapshotCell>,
     /// Saved snapshots.
     pub folder: SnapshotFolder,
-    /// How freely prices move.
-    pub policy: Arc<PricePolicy>,
+    /// What decides prices.
+    pub pricing: Arc<Pricing>,
     /// What to report to.
     pub metrics: Arc<Metrics>,
 }
@@ -61,9 +60,10 @@ impl Rounds {
             if !is_due {
                 continue;
             }
-            match reprice::reprice(&self).await {
-                Ok(n_moved) => {
+            match self.pricing.propose(None).await {
+                Ok(proposal) => {
                     priced = Some((version, now));
+                    let n_moved = proposal.map_or(0, |proposal| proposal.n_moved);
                     if n_moved > 0 {
                         tracing::info!(
                             prices = n_moved,
@@ -72,11 +72,17 @@ impl Rounds {
                         );
                     }
                 }
-                // The next round is the retry.
-                Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "prices could not be brought up to date"
-                ),
+                Err(PricingError::Stopped(_)) => priced = Some((version, now)),
+                // The next round is the retry, but after a fault of ours, which would only come again.
+                Err(error) => {
+                    if matches!(error, PricingError::Died(_)) {
+                        priced = Some((version, now));
+                    }
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "prices could not be brought up to date"
+                    );
+                }
             }
         }
     }

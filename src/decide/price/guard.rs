@@ -1,7 +1,7 @@
-//! What prices an item may have: bounds, and how far it may go in a day.
+//! Between what prices an item may be sold at any time, and from what a step is counted.
 
 use super::{PriceNote, PricePolicy};
-use crate::domain::{Cents, Item, ItemFields, PriceEntry, PriceReason, Timestamp, time::DAY_MS};
+use crate::domain::{Cents, Item, ItemFields, PriceEntry, PriceReason, Timestamp};
 
 /// Lowest and highest price allowed; `low` is never above `high`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum FloorRule {
 pub enum CeilingRule {
     /// The merchant's highest price.
     PriceMax,
-    /// None is known, so the list price and what one doubling of demand adds to it.
+    /// None is known, so the list price and the largest change of 30 days.
     ListPrice,
 }
 
@@ -55,11 +55,11 @@ impl GuardRails {
     ///
     /// The floor is the higher of `price_min` and cost with its margin; the ceiling is `price_max`. Where
     /// one side is missing the careful choice stands in: without a floor a price does not fall below
-    /// the list price, without a ceiling it rises by the effect of one doubling of demand at most. A
+    /// the list price, without a ceiling it rises above it by the largest change of 30 days at most. A
     /// stand-in yields to the side that the merchant gave.
     pub fn of(fields: &ItemFields, policy: &PricePolicy) -> Result<Self, PriceNote> {
         let list = fields.price.ok_or(PriceNote::NoListPrice)?;
-        let margin = fields.cost.map(|cost| up(cost.0 as f64 * (1.0 + policy.margin_floor)));
+        let margin = fields.cost.map(|cost| margin_floor(cost, policy));
         let floor = [(fields.price_min, FloorRule::PriceMin), (margin, FloorRule::Margin)]
             .into_iter()
             .filter_map(|(price, rule)| price.map(|price| (price, rule)))
@@ -71,7 +71,7 @@ impl GuardRails {
             }
             (Some(floor), Some(high)) => (floor, (high, CeilingRule::PriceMax)),
             (Some(floor), None) => {
-                let high = list.scaled_by(1.0 + policy.sensitivity).max(floor.0);
+                let high = list.scaled_by(1.0 + policy.choice.step_30d_max).max(floor.0);
                 (floor, (high, CeilingRule::ListPrice))
             }
             (None, Some(high)) => {
@@ -82,31 +82,33 @@ impl GuardRails {
     }
 }
 
-/// The prices within a day's step, rounded inwards: an item of a few cents may not move at all.
+/// The price that a change within `window_ms` counts from: the one in force that long ago.
 ///
-/// Steps are counted from the price in force a day ago. A list price or a bound that the merchant set
-/// since then takes its place: the merchant's own move is no step, and pricing must not pull against it.
-pub fn within_step(
+/// A list price or a bound that the merchant set since then takes its place: the merchant's own move is no step, and
+/// pricing must not pull against it. So does what an operator restored.
+pub fn step_reference(
     item: &Item,
     trail: &[PriceEntry],
     now: Timestamp,
-    policy: &PricePolicy,
-) -> Option<Bounds> {
-    let from = step_reference(item, trail, now)?.0.max(0) as f64;
-    let low = up(from * (1.0 - policy.step_max));
-    Some(Bounds { low, high: down(from * (1.0 + policy.step_max)).max(low) })
-}
-
-fn step_reference(item: &Item, trail: &[PriceEntry], now: Timestamp) -> Option<Cents> {
-    let day_ago = now.plus_ms(-DAY_MS);
+    window_ms: i64,
+) -> Option<Cents> {
+    let from = now.plus_ms(-window_ms);
     let known = trail.iter().filter(|entry| entry.from <= now);
     let is_set = |entry: &&PriceEntry| {
-        matches!(entry.reason, PriceReason::ListPrice | PriceReason::GuardRail)
+        matches!(
+            entry.reason,
+            PriceReason::ListPrice | PriceReason::GuardRail | PriceReason::Restored
+        )
     };
-    let set_by_merchant = known.clone().filter(is_set).rfind(|entry| entry.from > day_ago);
-    let day_ago = || known.clone().find(|entry| entry.to.is_none_or(|to| to > day_ago));
-    let entry = set_by_merchant.or_else(day_ago);
+    let set_by_merchant = known.clone().filter(is_set).rfind(|entry| entry.from > from);
+    let back_then = || known.clone().find(|entry| entry.to.is_none_or(|to| to > from));
+    let entry = set_by_merchant.or_else(back_then);
     entry.map(|entry| entry.price).or(item.price_in_force).or(item.fields.price)
+}
+
+/// The lowest price that keeps the least margin over a cost.
+pub fn margin_floor(cost: Cents, policy: &PricePolicy) -> Cents {
+    up(cost.0 as f64 * (1.0 + policy.choice.margin_floor))
 }
 
 /// Relative error of a product of two floats, with a margin: 1400 · 1.05 is 1470, not a cent more.
@@ -114,8 +116,4 @@ const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 fn up(amount: f64) -> Cents {
     Cents((amount * (1.0 - ROUNDING)).ceil() as i64)
-}
-
-fn down(amount: f64) -> Cents {
-    Cents((amount * (1.0 + ROUNDING)).floor() as i64)
 }

@@ -1,25 +1,40 @@
-//! What an item costs: a price that moves with demand within the merchant's guard-rails.
+//! What an item costs: a price that is chosen by how demand answers to it, within the guard-rails of law, contract and
+//! merchant.
 //!
-//! [`rule`] decides a new price, run by run; the ledger keeps it; [`mod@quote`] tells it to a client. In
-//! [`rule`] what is *wanted* (from demand) is apart from what is *allowed* ([`guard`]), so a better model
-//! of demand changes only the former, and no model can leave the bounds.
+//! | question | file |
+//! | --- | --- |
+//! | which price is best | [`mod@choice`] |
+//! | what is known of an item when its price is chosen | [`mod@situation`] |
+//! | all items at once, product lines and trials seen to | [`mod@book`] |
+//! | what others ask, as far as it is followed | [`competition`] |
+//! | how a reduction may be announced | [`law`] |
+//! | what holds a run for a person to look at | [`brakes`] |
+//! | how a decision is kept, to be decided again | [`kept`] |
+//! | what a client is told, and whether it was | [`mod@quote`] |
+//! | what if it cost something else | [`mod@simulate`] |
+//! | how well it does where the truth is known | [`contender`] |
+//! | between what prices an item may be sold at any time | [`guard`] |
+//! | the shop's rules | [`policy`] |
 //!
-//! [`law`] says what may be said of a price beside earlier ones, [`competition`] what others ask and how far it may be
-//! followed.
-//!
-//! Deliberately not here: who asks. A price depends on item and time, never on a person.
+//! Deliberately not here: who asks. A price depends on item, market, time and ledger, never on a person.
 
+pub mod book;
+pub mod brakes;
 pub mod choice;
 pub mod competition;
+pub mod contender;
 pub mod guard;
+pub mod kept;
 pub mod law;
 pub mod note;
 pub mod policy;
 pub mod quote;
-pub mod rule;
+pub mod simulate;
+pub mod situation;
 
+pub use book::{Book, Decided, Facts, Priced, decide_all};
 pub use guard::{Bounds, CeilingRule, FloorRule};
 pub use note::PriceNote;
-pub use policy::PricePolicy;
+pub use policy::{Brakes, PricePolicy};
 pub use quote::{Quote, quote};
-pub use rule::{Decision, decide_price};
+pub use situation::{Knowledge, case_of, hard_bounds};

@@ -20,20 +20,16 @@ pub enum PriceNote {
     NoListPrice,
     /// Neither cost nor bounds are known, so the price stays.
     NoGuardRails,
-    /// The item sells better than expected.
-    DemandHigh,
-    /// The item sells worse than expected.
-    DemandLow,
-    /// The item sells so much as expected that the price does not move.
-    DemandAsExpected,
-    /// Too little is known about the item's sales.
-    DemandUnknown,
+    /// It was chosen by how demand answers to the price.
+    Demand,
+    /// It is being tried out.
+    Trial,
+    /// An operator brought it back.
+    Restored,
     /// It is the lowest one allowed.
     Floor(FloorRule),
     /// It is the highest one allowed.
     Ceiling(CeilingRule),
-    /// It is as near to the wanted one as a day's step allows.
-    Step,
     /// This floor lies above the highest price, so the price stays.
     BoundsClash(FloorRule),
 }
@@ -49,13 +45,11 @@ impl PriceNote {
             Self::PricingDisabled => "pricing_disabled",
             Self::NoListPrice => "no_list_price",
             Self::NoGuardRails => "no_guard_rails",
-            Self::DemandHigh => "demand_high",
-            Self::DemandLow => "demand_low",
-            Self::DemandAsExpected => "demand_as_expected",
-            Self::DemandUnknown => "demand_unknown",
+            Self::Demand => "demand",
+            Self::Trial => "trial",
+            Self::Restored => "restored",
             Self::Floor(_) => "floor",
             Self::Ceiling(_) => "ceiling",
-            Self::Step => "step",
             Self::BoundsClash(_) => "bounds_clash",
         }
     }
@@ -73,10 +67,9 @@ impl fmt::Display for PriceNote {
             Self::NoGuardRails => {
                 "The price does not move because neither cost, nor price_min, nor price_max is known."
             }
-            Self::DemandHigh => "The item sells better than expected.",
-            Self::DemandLow => "The item sells worse than expected.",
-            Self::DemandAsExpected => "The item sells as expected.",
-            Self::DemandUnknown => "Too little is known about how the item sells.",
+            Self::Demand => "The price was chosen by how demand answers to it.",
+            Self::Trial => "The price is being tried out, for everybody alike, to learn how demand answers to it.",
+            Self::Restored => "An operator brought back an earlier price.",
             Self::Floor(FloorRule::PriceMin) => "The price is as low as price_min allows.",
             Self::Floor(FloorRule::Margin) => "The price is as low as the margin over cost allows.",
             Self::Floor(FloorRule::ListPrice) => {
@@ -86,7 +79,6 @@ impl fmt::Display for PriceNote {
             Self::Ceiling(CeilingRule::ListPrice) => {
                 "The price does not go higher above the list price because price_max is not known."
             }
-            Self::Step => "The price has moved as far as it may within a day.",
             Self::BoundsClash(FloorRule::PriceMin | FloorRule::ListPrice) => {
                 "The price does not move because price_min lies above price_max."
             }

@@ -1,8 +1,7 @@
 //! Tells the price in force, and how long it will be kept.
 
-use super::{Bounds, FloorRule, PriceNote, PricePolicy, guard::GuardRails};
-use crate::domain::{Cents, Item, PriceEntry, PriceReason, Timestamp, time::DAY_MS};
-use std::cmp::Ordering;
+use super::{Bounds, PriceNote, PricePolicy, guard::GuardRails};
+use crate::domain::{Cents, Item, ItemId, PriceEntry, PriceReason, Timestamp, time::DAY_MS};
 
 /// The days before a reduction whose lowest price must be shown with it: Directive 98/6/EC, Article
 /// 6a(2), as inserted by Directive (EU) 2019/2161.
@@ -39,7 +38,7 @@ pub fn quote(
     let guard = GuardRails::of(&item.fields, policy);
     let valid_until = valid_until(now, ttl_ms);
     Some(Quote {
-        quote_id: quote_id(item, price, valid_until),
+        quote_id: id_of(&item.item_id, price, valid_until),
         price,
         valid_until,
         reasons: reasons(item, price, trail, policy, guard),
@@ -58,11 +57,70 @@ fn valid_until(now: Timestamp, ttl_ms: i64) -> Timestamp {
     now.plus_ms(left_ms).plus_ms(next_ms)
 }
 
-fn quote_id(item: &Item, price: Cents, valid_until: Timestamp) -> String {
+/// What becomes of a quote that a client comes back with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The shop stands by it.
+    Valid,
+    /// Its time is over.
+    Expired,
+    /// Its id belongs to another item, price or time.
+    Changed,
+    /// At no time when it could have been made did the item cost this.
+    NeverOffered,
+}
+
+impl Verdict {
+    /// The name in the HTTP contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expired => "expired",
+            Self::Changed => "changed",
+            Self::NeverOffered => "never_offered",
+        }
+    }
+}
+
+/// Whether the shop stands by a quote: it does if and only if the id is that of this item, price and time, the time is
+/// not over, and the ledger has the price in force when such a quote could have been made. So nothing need be
+/// remembered of quotes, and none can be made up that was not offered.
+///
+/// `trail`: the item's ledger of the last 31 days, oldest first.
+pub fn verify(
+    (quote_id, item): (&str, &ItemId),
+    (price, valid_until): (Cents, Timestamp),
+    trail: &[PriceEntry],
+    (now, ttl_ms): (Timestamp, i64),
+) -> Verdict {
+    if quote_id != id_of(item, price, valid_until) {
+        return Verdict::Changed;
+    }
+    if now >= valid_until {
+        return Verdict::Expired;
+    }
+    // A quote is good for half to one and a half of `ttl_ms`, so it was made between these times.
+    let ttl_ms = ttl_ms.max(1);
+    let earliest = valid_until.plus_ms(-(ttl_ms + ttl_ms / 2 + 1));
+    let latest = valid_until.plus_ms(1 - ttl_ms / 2).min(now);
+    let was_in_force = |entry: &&PriceEntry| {
+        entry.from <= latest
+            && entry.price == price
+            && entry.to.is_none_or(|to| to > earliest)
+            && earliest <= now
+    };
+    if trail.iter().any(|entry| was_in_force(&entry)) {
+        Verdict::Valid
+    } else {
+        Verdict::NeverOffered
+    }
+}
+
+fn id_of(item: &ItemId, price: Cents, valid_until: Timestamp) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&price.0.to_le_bytes());
     hasher.update(&valid_until.0.to_le_bytes());
-    hasher.update(item.item_id.as_str().as_bytes());
+    hasher.update(item.as_str().as_bytes());
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
@@ -76,7 +134,9 @@ fn reasons(
 ) -> Vec<PriceNote> {
     let open = trail.last().filter(|entry| entry.to.is_none()).map(|entry| entry.reason);
     let mut notes = match open {
-        Some(PriceReason::Demand) => demand_notes(item, price, guard),
+        Some(PriceReason::Demand) => demand_notes(price, guard),
+        Some(PriceReason::Trial(_)) => vec![PriceNote::Trial],
+        Some(PriceReason::Restored) => vec![PriceNote::Restored],
         Some(PriceReason::GuardRail) => guard_rail_notes(price, guard),
         Some(PriceReason::Imported) => vec![PriceNote::Imported],
         Some(PriceReason::BackToList) => vec![PriceNote::BackToList],
@@ -92,25 +152,17 @@ fn reasons(
     notes
 }
 
-/// Why pricing left the item at this price, told from where it lies: a price that stands at a bound on
-/// the far side of the list price was pushed there by the bound, not by demand.
-fn demand_notes(item: &Item, price: Cents, guard: Result<GuardRails, PriceNote>) -> Vec<PriceNote> {
-    let Some(list) = item.fields.price else { return vec![] };
-    // Between bounds that contradict each other nobody can tell what demand did.
+/// That pricing chose the price, and the bound that it stands at. Between bounds that contradict each other nobody can tell
+/// what demand did.
+fn demand_notes(price: Cents, guard: Result<GuardRails, PriceNote>) -> Vec<PriceNote> {
     if let Err(PriceNote::BoundsClash(_)) = guard {
         return vec![];
     }
     let guard = guard.ok();
     let floor = guard.filter(|guard| price == guard.bounds.low).map(|guard| guard.floor);
-    let floor = floor.filter(|&rule| rule != FloorRule::ListPrice);
     let ceiling = guard.filter(|guard| price == guard.bounds.high).map(|guard| guard.ceiling);
-    let demand = match price.cmp(&list) {
-        Ordering::Equal => Some(PriceNote::DemandAsExpected),
-        Ordering::Greater => floor.is_none().then_some(PriceNote::DemandHigh),
-        Ordering::Less => ceiling.is_none().then_some(PriceNote::DemandLow),
-    };
     let bounds = [floor.map(PriceNote::Floor), ceiling.map(PriceNote::Ceiling)];
-    demand.into_iter().chain(bounds.into_iter().flatten()).collect()
+    [PriceNote::Demand].into_iter().chain(bounds.into_iter().flatten()).collect()
 }
 
 /// Which of the merchant's bounds holds the price; they may have moved since.

@@ -36,6 +36,14 @@ mod sample;
 mod stock;
 
 pub use case::{Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock};
+pub use choose::{choose, choose_without_curve};
+pub use lot::{may_explore, on_trial, slot_of};
+pub use markdown::{Markdown, MarkdownError, PricePath, SinglePrice};
+pub use note::ChoiceNote;
+pub use outcome::{
+    Candidate, Change, Choice, ChoiceStatus, CurvePoint, Exploration, NoTrial, RailEffect,
+};
+pub use rails::{Clash, Rail};
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,123 @@
+//! What is known of one item, or of all, when prices are decided.
+
+use super::{CHUNK, Pricing};
+use crate::{
+    decide::price::{
+        Knowledge, PricePolicy, case_of,
+        choice::{Case, CompetitorIndex},
+        competition::{duels, index},
+    },
+    domain::{CompetitorOffer, Item, ItemId, PriceEntry, Timestamp, time::DAY_MS},
+    learn::demand::competitors::OwnFacts,
+    live::catalogue::Entry,
+    record::store::StoreError,
+    snapshot::Snapshot,
+};
+use rustc_hash::FxHashMap;
+
+/// Offers of one item that are looked at, the newest first.
+const OFFERS_OF_ITEM_MAX: u32 = 5_000;
+
+/// Offers that a run looks at; of more the rest is left out, with a warning.
+const OFFERS_MAX: usize = 2_000_000;
+
+/// Entries of one item's ledger that are looked at.
+const LEDGER_OF_ITEM_MAX: u32 = 1_000;
+
+/// What others ask for an item, and what we asked, as far back as duels are looked for.
+#[derive(Debug, Default)]
+pub(super) struct Rivalry {
+    offers: Vec<CompetitorOffer>,
+    ledger: Vec<PriceEntry>,
+}
+
+/// Rivalries by item; only those with offers.
+pub(super) type Rivalries = FxHashMap<ItemId, Rivalry>;
+
+impl Pricing {
+    /// All that the price of one item depends on now; outside of a run nothing is on trial, and its product line leaves
+    /// it what it likes.
+    pub async fn case(&self, entry: &Entry, now: Timestamp) -> Result<Case, StoreError> {
+        let (item, snapshot) = (&entry.item, self.snapshots.current());
+        let from = since(now, &self.policy);
+        let offers = self.store.offers_of(&item.item_id, from, OFFERS_OF_ITEM_MAX).await?;
+        let mut rivalry = Rivalry::default();
+        if !offers.is_empty() {
+            let ledger =
+                self.store.price_history(&item.item_id, from, now, LEDGER_OF_ITEM_MAX).await?;
+            rivalry.offers = offers.into_iter().map(|price| price.offer).collect();
+            rivalry.ledger = ledger;
+        }
+        let knowledge = known((&snapshot, Some(&rivalry)), item, now, &self.policy);
+        Ok(case_of((item, &entry.trail), knowledge, now, (&self.policy, self.currency)))
+    }
+
+    /// What competitors ask for all items, and what we asked for those.
+    pub(super) async fn rivalries(&self, now: Timestamp) -> Result<Rivalries, StoreError> {
+        let from = since(now, &self.policy);
+        let mut rivalries = Rivalries::default();
+        let (mut after, mut n) = (None, 0);
+        while n <= OFFERS_MAX {
+            let page = self.store.offers_since(from, after.as_ref(), CHUNK).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.item.clone());
+            n += page.len();
+            for price in page {
+                rivalries.entry(price.item).or_default().offers.push(price.offer);
+            }
+        }
+        if n > OFFERS_MAX {
+            tracing::warn!(offers = n, "competitors' offers are more than a run looks at");
+        }
+        let mut after = None;
+        while !rivalries.is_empty() {
+            let page = self.store.prices_since(from, after.as_ref(), CHUNK).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.item.clone());
+            for entry in page {
+                if let Some(rivalry) = rivalries.get_mut(&entry.item) {
+                    rivalry.ledger.push(entry);
+                }
+            }
+        }
+        Ok(rivalries)
+    }
+}
+
+/// From when offers count: for the index as long as one is fresh, for duels as far as those are looked for.
+fn since(now: Timestamp, policy: &PricePolicy) -> Timestamp {
+    let competition = &policy.competition;
+    let days = competition.duel.lookback_days.max(competition.trust.max_age_hours / 24.0);
+    now.plus_ms(-((days * DAY_MS as f64) as i64))
+}
+
+/// What the snapshot says of an item, and what others ask for it.
+pub(super) fn known(
+    (snapshot, rivalry): (&Snapshot, Option<&Rivalry>),
+    item: &Item,
+    now: Timestamp,
+    policy: &PricePolicy,
+) -> Knowledge {
+    let response = snapshot.price_response.as_ref();
+    let position = snapshot.item_position(&item.item_id);
+    let demand = response.zip(position).and_then(|(response, at)| response.belief(at as usize));
+    let competitors = rivalry.and_then(|rivalry| competitors(rivalry, item, now, policy));
+    Knowledge { demand, competitors, ..Knowledge::default() }
+}
+
+fn competitors(
+    Rivalry { offers, ledger }: &Rivalry,
+    item: &Item,
+    now: Timestamp,
+    policy: &PricePolicy,
+) -> Option<CompetitorIndex> {
+    if offers.is_empty() {
+        return None;
+    }
+    let fields = &item.fields;
+    let own = OwnFacts { cost: fields.cost, price: item.price_in_force, list: fields.price };
+    let judged = duels(ledger, offers, now, &policy.competition);
+    let duellists: Vec<String> =
+        judged.into_iter().filter(|(_, duel)| duel.answers).map(|(seller, _)| seller).collect();
+    index(offers, now, &own, &duellists, &policy.competition).index
+}
