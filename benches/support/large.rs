@@ -13,7 +13,6 @@ use shopkeeper::{
     },
     learn::{
         dataset::{InteractionMatrix, ItemIdx, TradingDays, UserIdx},
-        demand::{DemandParams, Sale, outlook},
         recommenders::{AlsParams, Blend, FittedModel, ModelKind, NEVER_STOP, als},
         related::{self, RelatedParams, SimilarParams},
         sessions::{
@@ -123,8 +122,7 @@ fn contents(n_items: usize) -> Contents {
         session: Some(SessionModel { vmis: visits(&matrix), weights: JoinWeights::default() }),
         trending: popular.clone(),
         popular,
-        demand: outlook(&sales(n_items, now), &vec![None; n_items], now, &DemandParams::default())
-            .unwrap(),
+        price_response: None,
         related,
         report: "{}".into(),
     }
@@ -160,13 +158,6 @@ fn popular(matrix: &InteractionMatrix) -> Vec<(u32, f32)> {
         (0..matrix.n_items() as u32).map(|item| (item, weight(item))).collect();
     popular.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     popular
-}
-
-/// One sale of every item, spread over the days.
-fn sales(n_items: usize, now: Timestamp) -> Vec<Sale> {
-    let sale =
-        |item: usize| Sale { item: item as u32, at: ago(now, item as i64 % DAYS), units: 1.0 };
-    (0..n_items).map(sale).collect()
 }
 
 fn ago(now: Timestamp, days: i64) -> Timestamp {

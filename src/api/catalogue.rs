@@ -7,7 +7,7 @@ use super::{
     state::{ApiState, Money},
 };
 use crate::{
-    decide::price::guard::GuardRails,
+    decide::price::{brakes::is_jump, hard_bounds},
     domain::{Cents, Item, ItemChange, ItemId, PriceReason},
     record::{
         forms::{
@@ -20,6 +20,7 @@ use crate::{
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 /// An item as it is now.
@@ -118,15 +119,24 @@ async fn change(
     scope: Scope,
 ) -> Result<Changed, ApiError> {
     let now = state.clock.now();
+    let costs: HashMap<ItemId, Cents> = changes
+        .iter()
+        .filter_map(|(item, _)| {
+            Some((item.clone(), state.live.catalogue.get(item)?.item.fields.cost?))
+        })
+        .collect();
     let Changed { mut items, refused } = state.store.change_items(changes, scope, now).await?;
     // Seen by the very next answer.
     for item in &items {
         state.live.catalogue.apply(item.clone());
     }
     // Guard-rails that were moved hold at once; demand moves prices on the next round.
-    let escaped: Vec<NewPrice> = items.iter().filter_map(|item| into_bounds(state, item)).collect();
+    let escaped: Vec<NewPrice> = items
+        .iter()
+        .filter_map(|item| into_bounds(state, item, costs.get(&item.item_id).copied()))
+        .collect();
     for item in state.store.set_prices(&escaped, now).await? {
-        state.live.catalogue.apply_priced(item.clone(), PriceReason::GuardRail);
+        state.live.catalogue.apply_priced(item.clone(), PriceReason::GuardRail, now);
         if let Some(changed) = items.iter_mut().find(|changed| changed.item_id == item.item_id) {
             *changed = item;
         }
@@ -136,12 +146,23 @@ async fn change(
 
 /// The bound for an item whose price in force lies outside of them; `None` if pricing is off. It is the
 /// merchant who moved it, whatever demand makes of it on the next round.
-fn into_bounds(state: &ApiState, item: &Item) -> Option<NewPrice> {
+///
+/// A cost that has jumped may be a slip of the pen: what follows from it is left to the next run, which waits for a person.
+fn into_bounds(state: &ApiState, item: &Item, cost_before: Option<Cents>) -> Option<NewPrice> {
     let policy = Some(&state.price_policy).filter(|policy| policy.enabled)?;
     let in_force = item.price_in_force.filter(|_| !item.removed)?;
-    let bounds = GuardRails::of(&item.fields, policy).ok()?.bounds;
+    let jump = item
+        .fields
+        .cost
+        .zip(cost_before)
+        .is_some_and(|(cost, before)| is_jump(cost, before, &policy.brakes));
+    if jump {
+        return None;
+    }
+    let bounds = hard_bounds(item, policy, state.currency)?;
     let price = Some(bounds.clamp(in_force)).filter(|&price| price != in_force)?;
-    Some(NewPrice { item: item.item_id.clone(), price, reason: PriceReason::GuardRail })
+    let (item, before) = (item.item_id.clone(), Some(in_force));
+    Some(NewPrice { item, before, price, reason: PriceReason::GuardRail })
 }
 
 async fn change_one(

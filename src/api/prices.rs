@@ -44,18 +44,18 @@ pub struct PriceAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PriceReasonAnswer {
     /// For programs.
-    kind: String,
+    pub kind: String,
     /// For people.
-    detail: String,
+    pub detail: String,
 }
 
 /// Between what a price may move.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BoundsAnswer {
     /// Lowest.
-    low: Money,
+    pub low: Money,
     /// Highest.
-    high: Money,
+    pub high: Money,
 }
 
 /// Items to quote.
@@ -97,6 +97,9 @@ pub struct HistoryEntry {
     to: Option<String>,
     /// Why.
     reason: &'static str,
+    /// Of a price on trial: the chance that it had when it was drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    propensity: Option<f64>,
 }
 
 /// A price history, oldest first.
@@ -214,6 +217,7 @@ pub async fn get_history(
         from: entry.from.to_string(),
         to: entry.to.map(|to| to.to_string()),
         reason: entry.reason.name(),
+        propensity: entry.reason.lottery().map(|lottery| f64::from(lottery.chance_ppm) / 1e6),
     });
     Ok(Json(HistoryAnswer { item: item.to_string(), prices: prices.collect() }))
 }

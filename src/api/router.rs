@@ -4,7 +4,8 @@ use super::{
     auth::{Scope, require},
     catalogue,
     error::ApiError,
-    events, experiments, middleware, operator, people, prices, recommendations, related, rules,
+    events, experiments, explanation, middleware, operator, people, price_runs, prices,
+    prior_price, quotes, recommendations, related, rules, simulation,
     state::ApiState,
     why,
 };
@@ -33,7 +34,9 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(why::get_by_id))
         .routes(routes!(prices::get_price))
         .routes(routes!(prices::post_prices))
-        .routes(routes!(prices::get_history));
+        .routes(routes!(prices::get_history))
+        .routes(routes!(prior_price::get_prior_price))
+        .routes(routes!(quotes::verify_quote));
     let events = OpenApiRouter::new()
         .routes(routes!(events::post_events))
         .routes(routes!(events::post_click))
@@ -54,6 +57,17 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(rules::get_rules))
         .routes(routes!(rules::get_rule, rules::put_rule, rules::delete_rule))
         .routes(routes!(rules::post_lint))
+        .routes(routes!(explanation::get_explanation))
+        .routes(routes!(explanation::get_elasticity))
+        .routes(routes!(simulation::post_simulate))
+        .routes(routes!(price_runs::get_runs, price_runs::post_run))
+        .routes(routes!(price_runs::get_run))
+        .routes(routes!(price_runs::get_decisions))
+        .routes(routes!(price_runs::approve))
+        .routes(routes!(price_runs::reject))
+        .routes(routes!(price_runs::roll_back))
+        .routes(routes!(price_runs::stop))
+        .routes(routes!(price_runs::resume))
         .routes(routes!(experiments::get_experiments))
         .routes(routes!(experiments::get_experiment))
         .routes(routes!(operator::status))

@@ -21,6 +21,7 @@ use crate::{
         trainer::{RecentRuns, TrainRequests},
     },
     live::Live,
+    pricing::Pricing,
     record::{ingest::Ingest, store::Store},
     snapshot::{Snapshot, SnapshotCell, file::SnapshotFolder},
     telemetry::Metrics,
@@ -86,6 +87,8 @@ pub struct ApiParts {
     pub metrics: Arc<Metrics>,
     /// How prices are decided.
     pub price_policy: Arc<PricePolicy>,
+    /// What decides them.
+    pub pricing: Arc<Pricing>,
     /// When the service started.
     pub started_at: Timestamp,
 }

@@ -40,6 +40,8 @@ pub(super) async fn demo(
     config.database.url = DatabaseUrl("sqlite".into());
     // The demo is a shop that has turned pricing on, so that there is something to see.
     config.pricing.enabled = true;
+    // Nobody is there to approve its first run, which moves most prices.
+    config.pricing.moved_share_max = 1.0;
     let store = app::open_store(&config).await?;
     let params = SimulationParams::new(arguments.seed, SystemClock.now());
     let simulation = tokio::task::spawn_blocking(move || simulate(&params)).await??;
@@ -103,8 +105,9 @@ fn things_to_try(address: SocketAddr, examples: &Showcase) -> Vec<String> {
         format!(
             "   curl -G --data-urlencode 'category={category}' '{url}/recommendations/{active_user}'"
         ),
-        "4. A price that moves with demand within its bounds, and its history:".into(),
+        "4. A price, why it is what it is, and its history:".into(),
         format!("   curl '{url}/prices/{price_item}'"),
+        format!("   curl '{url}/prices/{price_item}/explanation'"),
         format!("   curl '{url}/prices/{price_item}/history'"),
         "5. What was measured, and everything else there is:".into(),
         format!("   curl '{url}/models'"),

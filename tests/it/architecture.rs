@@ -17,8 +17,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("record", &["domain", "telemetry"]),
     ("live", &["domain", "record", "telemetry"]),
     ("learn/trainer", &["domain", "learn", "live", "record", "snapshot", "telemetry"]),
-    ("rounds", &["decide", "domain", "live", "record", "snapshot", "telemetry"]),
-    ("api", &["config", "decide", "domain", "learn", "live", "record", "snapshot", "telemetry"]),
+    ("pricing", &["decide", "domain", "learn", "live", "record", "snapshot", "telemetry"]),
+    ("rounds", &["decide", "domain", "live", "pricing", "record", "snapshot", "telemetry"]),
+    (
+        "api",
+        &[
+            "config",
+            "decide",
+            "domain",
+            "learn",
+            "live",
+            "pricing",
+            "record",
+            "snapshot",
+            "telemetry",
+        ],
+    ),
     (
         "app",
         &[
@@ -29,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "learn",
             "lifecycle",
             "live",
+            "pricing",
             "record",
             "rounds",
             "snapshot",

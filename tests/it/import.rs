@@ -8,7 +8,7 @@ use shopkeeper::{
     },
     record::{
         forms::FormRules,
-        store::{Scope, Store, sqlite::SqliteStore},
+        store::{Operations, Scope, Store, sqlite::SqliteStore},
     },
 };
 use std::{

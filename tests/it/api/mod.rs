@@ -7,6 +7,7 @@ mod events;
 mod operator;
 mod people;
 mod prices;
+mod pricing;
 mod problems;
 mod recommendations;
 mod related;

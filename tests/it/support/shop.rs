@@ -11,11 +11,11 @@ use shopkeeper::{
     api::{ApiState, router},
     app::{App, open_store},
     config::Config,
-    domain::{ModelRun, Timestamp, time::ManualClock},
+    domain::{Clock as _, ModelRun, Timestamp, time::ManualClock},
     learn::trainer::{Occasion, Trainer},
     live::follower::Follower,
     record::ingest::Committer,
-    rounds::{Rounds, adopt::adopt, reprice::reprice},
+    rounds::{Rounds, adopt::adopt},
 };
 use std::{path::PathBuf, sync::Arc};
 use tokio::task::JoinSet;
@@ -200,6 +200,11 @@ impl Shop {
             .await
     }
 
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Takes up what another process published.
     pub(crate) async fn adopt(&self) {
         adopt(&self.rounds).await;
@@ -207,7 +212,7 @@ impl Shop {
 
     /// Brings prices up to date; how many moved.
     pub(crate) async fn reprice(&self) -> usize {
-        reprice(&self.rounds).await.unwrap()
+        self.rounds.pricing.propose(None).await.unwrap().map_or(0, |proposal| proposal.n_moved)
     }
 
     /// Where a version of the snapshot lies.
@@ -260,6 +265,13 @@ impl Shop {
     ) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::CONTENT_TYPE, media).body(body.into()).unwrap();
+        self.send(request).await
+    }
+
+    /// A POST without a body, under a key that makes a retry harmless.
+    pub(crate) async fn post_once(&self, path: &str, key: &str) -> Answer {
+        let request = Request::builder().method(Method::POST).uri(path);
+        let request = request.header("idempotency-key", key).body(Body::empty()).unwrap();
         self.send(request).await
     }
 
