@@ -2,11 +2,13 @@
 //!
 //! `cargo bench --bench answers` prints all tables but the soak's; names after `--` pick some:
 //! `online-retail` (some 4,000 items, imported and trained), `100k` and `1m` (items that are made up),
-//! `stream` (events pour in and models are trained), `soak` with a number of minutes (10). Beside each rate
+//! `stream` (events pour in and models are trained), `pricing` (a run over 100,000 items), `soak` with a number of minutes (10). Beside each rate
 //! stands the limit of the same run: a bare axum handler that answers as many bytes to as many connections.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail")]
 
+#[path = "answers/pricing.rs"]
+mod pricing;
 #[path = "answers/rates.rs"]
 mod rates;
 #[path = "answers/soak.rs"]
@@ -27,6 +29,8 @@ use support::{
 
 /// Shops that are made up: their names, and how many items they have.
 const LARGE: [(&str, usize); 2] = [("100k", 100_000), ("1m", 1_000_000)];
+/// Items whose prices are decided at once.
+const PRICED: usize = 100_000;
 const SOAK_MINUTES: u64 = 10;
 
 fn main() {
@@ -62,6 +66,11 @@ fn main() {
         if is_named("soak") {
             soak::measure(folder.path(), &trained.users, minutes);
         }
+    }
+    if is_asked("pricing") {
+        let folder = folder();
+        make(folder.path(), PRICED);
+        pricing::measure(folder.path(), PRICED);
     }
     for (name, n_items) in LARGE.into_iter().filter(|(name, _)| is_asked(name)) {
         let (folder, mut report) = (folder(), Report::default());

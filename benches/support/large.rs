@@ -8,11 +8,12 @@ use super::block_on;
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use shopkeeper::{
     domain::{
-        Clock, ItemChange, ItemId, Sequence, ShopperId, SystemClock, Timestamp, UserId,
+        Clock, ItemChange, ItemFields, ItemId, Sequence, ShopperId, SystemClock, Timestamp, UserId,
         time::DAY_MS,
     },
     learn::{
         dataset::{InteractionMatrix, ItemIdx, TradingDays, UserIdx},
+        demand::response::{self, DemandResponse, PanelBuilder, PanelRow, ResponseParams},
         recommenders::{AlsParams, Blend, FittedModel, ModelKind, NEVER_STOP, als},
         related::{self, RelatedParams, SimilarParams},
         sessions::{
@@ -36,6 +37,10 @@ const N_RELATED: usize = 20;
 const N_GOODS: usize = 1_200;
 /// Days of history.
 const DAYS: i64 = 56;
+/// Weeks in which prices were tried.
+const WEEKS: u32 = 12;
+/// Items beyond which the weeks of all of them would take gigabytes.
+const PRICED_MAX: usize = 100_000;
 /// Items written in one transaction.
 const BATCH: usize = 10_000;
 
@@ -56,14 +61,7 @@ pub(crate) fn n_users(n_items: usize) -> usize {
 
 /// Puts the items of such a shop into the database in `dir`.
 pub(crate) fn stock(dir: &Path, n_items: usize) {
-    let now = SystemClock.now();
-    let params = SimulationParams {
-        n_items: N_GOODS,
-        n_shoppers: 1,
-        days: 1,
-        ..SimulationParams::new(7, now)
-    };
-    let goods = simulate(&params).unwrap().items;
+    let (now, goods) = (SystemClock.now(), goods());
     block_on(async {
         let store = SqliteStore::open(&dir.join("shopkeeper.db"), 1).await.unwrap();
         let mut changes = (0..n_items).zip(goods.iter().cycle()).map(|(at, (_, fields))| {
@@ -77,6 +75,44 @@ pub(crate) fn stock(dir: &Path, n_items: usize) {
             store.change_items(&batch, Scope::Any, now).await.unwrap();
         }
     });
+}
+
+/// The different goods.
+fn goods() -> Vec<(ItemId, ItemFields)> {
+    let params = SimulationParams {
+        n_items: N_GOODS,
+        n_shoppers: 1,
+        days: 1,
+        ..SimulationParams::new(7, SystemClock.now())
+    };
+    simulate(&params).unwrap().items
+}
+
+/// What is learned of items whose demand falls with some power of the price, tried at three prices around the list price.
+fn price_response(n_items: usize) -> DemandResponse {
+    let lists: Vec<f64> = goods().iter().map(|good| good.1.price.unwrap().0 as f64).collect();
+    let mut builder = PanelBuilder::new(n_items, WEEKS as usize);
+    for item in 0..n_items {
+        let list = lists[item % lists.len()];
+        let (level, elasticity) = (1.0 + (item % 7) as f64, -1.5 - (item % 20) as f64 / 10.0);
+        for period in 0..WEEKS {
+            let ratio = [0.9, 1.0, 1.1][(item + period as usize) % 3];
+            let units = (level * f64::powf(ratio, elasticity)).round();
+            builder.push(&PanelRow {
+                item: item as u32,
+                period,
+                units,
+                price: list * ratio,
+                competitor: None,
+                promotion: 0.0,
+                exposure: 1.0,
+                randomised: None,
+            });
+        }
+    }
+    let category_of: Vec<Option<u32>> = (0..n_items as u32).map(|item| Some(item % 40)).collect();
+    let panel = builder.build(&category_of);
+    response::fit(&panel, &ResponseParams::default(), NEVER_STOP).unwrap()
 }
 
 /// Saves a snapshot of such a shop, to be served by whoever starts in `dir`.
@@ -122,7 +158,7 @@ fn contents(n_items: usize) -> Contents {
         session: Some(SessionModel { vmis: visits(&matrix), weights: JoinWeights::default() }),
         trending: popular.clone(),
         popular,
-        price_response: None,
+        price_response: (n_items <= PRICED_MAX).then(|| price_response(n_items)),
         related,
         report: "{}".into(),
     }

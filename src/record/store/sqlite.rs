@@ -4,6 +4,8 @@
 //! processes through its own lock (`begin immediate`). Numbers are therefore given out in the order
 //! of the commits, and everything that a reader sees is settled.
 
+mod statements;
+
 use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError,
     draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
@@ -23,79 +25,16 @@ use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use statements::{
+    CLOSE_PRICE, DROP_PRICE_AT, ENSURE_USER, ERASE_EVENTS, ERASE_MERGES, ERASE_USER, EVENTS_AFTER,
+    GUEST_EVENTS, INSERT_COMPETITOR, INSERT_EVENTS, INSERT_ITEM, INSERT_PRICE, INSERT_USERS, ITEM,
+    ITEMS_AFTER, KNOWN_EVENT_IDS, LAST_EVENT, MERGE_EVENTS, MERGE_MERGES, PRICE_HISTORY,
+    PRICES_SINCE, PRICES_SINCE_LAST, STANDING, WRITE_ERASURE, WRITE_ITEM, WRITE_MERGE, WRITE_USER,
+};
 use std::{path::Path, time::Duration};
 
 /// How long a writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-const KNOWN_EVENT_IDS: &str =
-    "select event_id from events where event_id in (select value from json_each($1))";
-const LAST_EVENT: &str =
-    "select coalesce((select seq from sqlite_sequence where name = 'events'), 0)";
-const INSERT_EVENTS: &str = "insert into events (sequence, event_id, kind, user_id, session_id, \
-     item_id, occurred_at_ms, received_at_ms, quantity, price_minor, order_id, value, context) \
-     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-     value ->> 6, $2, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11 \
-     from json_each($1)";
-const INSERT_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
-     select value, '{}', $2, $2 from json_each($1) where true on conflict do nothing";
-const INSERT_ITEM: &str = "insert into items (item_id, fields, first_seen_ms, updated_ms, revision) \
-     select $1, '{}', $2, $2, (select coalesce(max(revision), 0) + 1 from items) \
-     where not exists (select 1 from items where item_id = $1)";
-const EVENTS_AFTER: &str = "select sequence, event_id, kind, user_id, session_id, item_id, \
-     occurred_at_ms, quantity, price_minor, order_id, value, context \
-     from events where sequence > $1 order by sequence limit $2";
-const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
-     i.updated_ms, i.removed, i.revision, \
-     (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
-     from items i where i.item_id in (select value from json_each($1))";
-const WRITE_ITEM: &str = "insert into items (item_id, fields, price_in_force_minor, first_seen_ms, \
-     updated_ms, removed, revision) \
-     values ($1, $2, $3, $4, $5, $6, (select coalesce(max(revision), 0) + 1 from items)) \
-     on conflict (item_id) do update set fields = excluded.fields, \
-     price_in_force_minor = excluded.price_in_force_minor, updated_ms = excluded.updated_ms, \
-     removed = excluded.removed, revision = excluded.revision returning revision";
-const ITEM: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, updated_ms, \
-     removed, revision from items where item_id = $1";
-const ITEMS_AFTER: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, \
-     updated_ms, removed, revision from items where revision > $1 order by revision limit $2";
-const DROP_PRICE_AT: &str = "delete from price_ledger where item_id = $1 and from_ms = $2";
-const CLOSE_PRICE: &str = "update price_ledger set to_ms = $2 where item_id = $1 and to_ms is null";
-const INSERT_PRICE: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, reason, \
-     expected_minor, chance_ppm) values ($1, $2, $3, $4, $5, $6, $7)";
-const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason, \
-     expected_minor, chance_ppm \
-     from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
-     order by from_ms desc limit $4) order by from_ms";
-const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
-     where item_id > $2 and (to_ms is null or to_ms > $1) \
-     order by item_id, from_ms limit 1 offset $3";
-const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason, expected_minor, \
-     chance_ppm from price_ledger \
-     where item_id > $2 and (to_ms is null or to_ms > $1) and ($3 is null or item_id <= $3) \
-     order by item_id, from_ms";
-const INSERT_COMPETITOR: &str = "insert into competitor_prices (item_id, competitor, \
-     observed_at_ms, price_minor, shipping_minor, in_stock, condition, match_confidence) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
-const WRITE_USER: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
-     values ($1, $2, $3, $3) on conflict (user_id) do update set \
-     attributes = excluded.attributes, updated_ms = excluded.updated_ms \
-     returning user_id, attributes, first_seen_ms, updated_ms";
-const GUEST_EVENTS: &str = "select coalesce(max(sequence), 0), count(*) from events \
-     where user_id = $1 or (user_id is null and session_id = $1)";
-const MERGE_EVENTS: &str = "update events set user_id = $2 \
-     where user_id = $1 or (user_id is null and session_id = $1)";
-const ENSURE_USER: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
-     values ($1, '{}', $2, $2) on conflict do nothing";
-const MERGE_MERGES: &str = "update merges set into_user_id = $2 where into_user_id = $1";
-const WRITE_MERGE: &str = "insert into merges (from_id, into_user_id, merged_at_ms, moved_until, \
-     events_moved) values ($1, $2, $3, $4, $5) returning sequence, from_id, into_user_id, \
-     merged_at_ms, moved_until, events_moved";
-const ERASE_MERGES: &str = "delete from merges where into_user_id = $1 returning from_id";
-const ERASE_EVENTS: &str = "delete from events where user_id = $1";
-const ERASE_USER: &str = "delete from users where user_id = $1";
-const WRITE_ERASURE: &str = "insert into erasures (user_hash, erased_at_ms, events_erased) \
-     values ($1, $2, $3) returning sequence, user_hash, erased_at_ms, events_erased";
 
 /// A store in one SQLite file.
 #[derive(Clone, Debug)]

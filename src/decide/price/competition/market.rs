@@ -1,6 +1,6 @@
 //! What the market asks for an item now.
 
-use super::{CompetitionPolicy, Follow};
+use super::CompetitionPolicy;
 use crate::{
     decide::price::choice::CompetitorIndex,
     domain::{CompetitorOffer, Timestamp},
@@ -8,6 +8,15 @@ use crate::{
         Believed, OwnFacts, Refusal, UsedOffer, believe, index_price, seller,
     },
 };
+
+/// Where prices may follow the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// Not at all: there is no index, or it is of sellers who only answer us.
+    Nowhere,
+    /// To lower prices. That it rose is never a reason to ask more.
+    DownOnly,
+}
 
 /// The index with all that led to it.
 #[derive(Clone, Debug, PartialEq)]

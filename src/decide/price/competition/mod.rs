@@ -6,25 +6,22 @@
 //! - A seller who only answers our own moves ([`mod@duel`]) is left out of the index as long as others are in it. Where
 //!   nobody else is, the index is theirs, so that demand can be foreseen, but no price may follow it.
 //! - A price may follow competitors down, to what the other guard-rails allow, and never up. A rival who asks more is
-//!   no reason to ask more: two machines that both take it for one climb together without a word ([`mod@follow`]). A
-//!   price still rises with demand or cost.
+//!   no reason to ask more: two machines that both take it for one climb together without a word. The corridor of
+//!   `decide::price::choice` therefore pushes down only. A price still rises with demand or cost.
 //!
 //! | question | file |
 //! | --- | --- |
 //! | what does the market ask now | [`market`] |
 //! | does a seller merely answer us | [`mod@duel`] |
-//! | between which prices do we stay beside it | [`mod@follow`] |
 //! | with which limits | [`policy`] |
 //!
 //! Deliberately not here: our own shipping. Offers are compared as delivered; whoever charges for shipping adds it to
 //! our price before it is held against the index.
 
 pub mod duel;
-pub mod follow;
 pub mod market;
 pub mod policy;
 
 pub use duel::{Duel, duel, duels};
-pub use follow::{Corridor, Follow, corridor, without_raise};
-pub use market::{Market, index};
+pub use market::{Follow, Market, index};
 pub use policy::{CompetitionPolicy, DuelPolicy};
