@@ -4,6 +4,7 @@
 //! processes through its own lock (`begin immediate`). Numbers are therefore given out in the order
 //! of the commits, and everything that a reader sees is settled.
 
+mod ledger;
 mod statements;
 
 use super::{
@@ -20,16 +21,17 @@ use crate::domain::{
     person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
+use ledger::{write_entries, write_steps};
 use serde_json::{Map, Value, json};
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use statements::{
-    CLOSE_PRICE, DROP_PRICE_AT, ENSURE_USER, ERASE_EVENTS, ERASE_MERGES, ERASE_USER, EVENTS_AFTER,
-    GUEST_EVENTS, INSERT_COMPETITOR, INSERT_EVENTS, INSERT_ITEM, INSERT_PRICE, INSERT_USERS, ITEM,
-    ITEMS_AFTER, KNOWN_EVENT_IDS, LAST_EVENT, MERGE_EVENTS, MERGE_MERGES, PRICE_HISTORY,
-    PRICES_SINCE, PRICES_SINCE_LAST, STANDING, WRITE_ERASURE, WRITE_ITEM, WRITE_MERGE, WRITE_USER,
+    ENSURE_USER, ERASE_EVENTS, ERASE_MERGES, ERASE_USER, EVENTS_AFTER, GUEST_EVENTS,
+    INSERT_COMPETITOR, INSERT_EVENTS, INSERT_ITEM, INSERT_USERS, ITEM, ITEMS_AFTER,
+    KNOWN_EVENT_IDS, LAST_EVENT, MERGE_EVENTS, MERGE_MERGES, PRICE_HISTORY, PRICES_SINCE,
+    PRICES_SINCE_LAST, STANDING, WRITE_ERASURE, WRITE_ITEM, WRITE_MERGE, WRITE_USER,
 };
 use std::{path::Path, time::Duration};
 
@@ -136,6 +138,7 @@ async fn write_drafts(
     at: Timestamp,
 ) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::with_capacity(drafts.len());
+    let mut steps: Vec<LedgerStep> = Vec::new();
     for draft in drafts {
         let step = draft.ledger_step(at);
         let is_changed = draft.is_changed();
@@ -152,56 +155,11 @@ async fn write_drafts(
                 .await
                 .map_err(StoreError::while_doing("write items"))?;
         }
-        if let Some(step) = step {
-            write_step(transaction, &step).await?;
-        }
+        steps.extend(step);
         items.push(item);
     }
+    write_steps(transaction, &steps).await?;
     Ok(items)
-}
-
-async fn write_step(
-    transaction: &mut Transaction<'static, Sqlite>,
-    step: &LedgerStep,
-) -> Result<(), StoreError> {
-    let failed = || StoreError::while_doing("write the price ledger");
-    for sql in [DROP_PRICE_AT, CLOSE_PRICE] {
-        sqlx::query(sql)
-            .bind(step.item.as_str())
-            .bind(step.at.0)
-            .execute(&mut **transaction)
-            .await
-            .map_err(failed())?;
-    }
-    if let Some(price) = step.price {
-        let entry = PriceEntry {
-            item: step.item.clone(),
-            price,
-            from: step.at,
-            to: None,
-            reason: step.reason,
-        };
-        write_entry(transaction, &entry).await?;
-    }
-    Ok(())
-}
-
-async fn write_entry(
-    transaction: &mut Transaction<'static, Sqlite>,
-    entry: &PriceEntry,
-) -> Result<(), StoreError> {
-    sqlx::query(INSERT_PRICE)
-        .bind(entry.item.as_str())
-        .bind(entry.from.0)
-        .bind(entry.to.map(|to| to.0))
-        .bind(entry.price.0)
-        .bind(entry.reason.name())
-        .bind(entry.reason.lottery().map(|lottery| lottery.expected.0))
-        .bind(entry.reason.lottery().map(|lottery| lottery.chance_ppm as i32))
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
-        .map_err(StoreError::while_doing("write the price ledger"))
 }
 
 #[async_trait]
@@ -373,9 +331,7 @@ impl Store for SqliteStore {
                 .await
                 .map_err(StoreError::while_doing("write items"))?;
         }
-        for entry in &entries {
-            write_entry(&mut transaction, entry).await?;
-        }
+        write_entries(&mut transaction, &entries).await?;
         commit(transaction).await?;
         Ok(entries.len() as u64)
     }

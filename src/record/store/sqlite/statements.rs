@@ -31,12 +31,14 @@ pub(super) const ITEM: &str = "select item_id, fields, price_in_force_minor, fir
      removed, revision from items where item_id = $1";
 pub(super) const ITEMS_AFTER: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, \
      updated_ms, removed, revision from items where revision > $1 order by revision limit $2";
-pub(super) const DROP_PRICE_AT: &str =
-    "delete from price_ledger where item_id = $1 and from_ms = $2";
-pub(super) const CLOSE_PRICE: &str =
-    "update price_ledger set to_ms = $2 where item_id = $1 and to_ms is null";
-pub(super) const INSERT_PRICE: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, reason, \
-     expected_minor, chance_ppm) values ($1, $2, $3, $4, $5, $6, $7)";
+pub(super) const DROP_PRICES_AT: &str = "delete from price_ledger where (item_id, from_ms) in \
+     (select value ->> 0, value ->> 1 from json_each($1))";
+pub(super) const CLOSE_PRICES: &str = "update price_ledger set to_ms = t.at from \
+     (select value ->> 0 as id, value ->> 1 as at from json_each($1)) as t \
+     where price_ledger.item_id = t.id and price_ledger.to_ms is null";
+pub(super) const INSERT_PRICES: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, \
+     reason, expected_minor, chance_ppm) select value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
+     value ->> 4, value ->> 5, value ->> 6 from json_each($1)";
 pub(super) const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason, \
      expected_minor, chance_ppm \
      from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
