@@ -33,6 +33,12 @@ impl Pricing {
         let now = self.clock.now();
         self.store.switch_pricing(Some(now)).await?;
         let runs = self.store.price_runs(RUNS_MAX).await?;
+        // What was on its way or waits belongs to the time before: going on must not finish it.
+        self.store.supersede_price_runs(now).await?;
+        for run in runs.iter().filter(|run| run.state == RunState::Approved) {
+            let states = (RunState::Approved, RunState::Superseded);
+            self.store.move_price_run(&run.run_id, states, false, now).await?;
+        }
         let approved = runs
             .into_iter()
             .find(|run| run.is_approved_by_person && run.state == RunState::Applied)

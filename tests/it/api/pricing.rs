@@ -129,6 +129,8 @@ async fn stopping_restores_the_book_that_a_person_approved_and_nothing_moves_unt
     hasty.post("/pricing/runs", json!(null)).await.is(409);
     assert!(hasty.get("/pricing/runs").await.is(200)["stopped_since"].is_string());
     let gone_on = hasty.post("/pricing/resume", json!(null)).await.is(200);
+    let waits = |run: &Value| ["proposed", "approved"].contains(&run["state"].as_str().unwrap());
+    assert!(!runs(&hasty).await.iter().any(waits), "nothing of before is finished now");
     assert_eq!(gone_on["stopped_since"], Value::Null);
     assert!(hasty.reprice().await >= 1);
 }

@@ -9,22 +9,11 @@ use crate::{
     },
 };
 
-/// Where prices may follow the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
-    /// Not at all: there is no index, or it is of sellers who only answer us.
-    Nowhere,
-    /// To lower prices. That it rose is never a reason to ask more.
-    DownOnly,
-}
-
 /// The index with all that led to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Market {
     /// One price for all offers that count; `None` without any.
     pub index: Option<CompetitorIndex>,
-    /// Where prices may follow it.
-    pub follow: Follow,
     /// The offers that it rests on, by seller.
     pub used: Vec<UsedOffer>,
     /// Those that do not count, and why, by seller.
@@ -64,8 +53,7 @@ pub fn index(
         age_hours,
         may_follow,
     });
-    let follow = if may_follow { Follow::DownOnly } else { Follow::Nowhere };
-    Market { index, follow, used, refused }
+    Market { index, used, refused }
 }
 
 #[cfg(test)]
@@ -101,7 +89,6 @@ mod tests {
         let index = market.index.unwrap();
         assert_eq!((index.price.to_bits(), index.n_offers), (950.0_f64.to_bits(), 2));
         assert!((index.age_hours - 3.0).abs() < 1e-9 && index.may_follow);
-        assert_eq!(market.follow, Follow::DownOnly);
         assert_eq!(market.refused, [("c".to_owned(), Refusal::UnitMixUp)]);
     }
 
@@ -111,17 +98,16 @@ mod tests {
         let beside = market(&asked, &["repricer"]);
         assert_eq!(beside.index.map(|index| index.price), Some(980.0));
         assert_eq!(beside.refused, [("Repricer".to_owned(), Refusal::Duel)]);
-        assert_eq!(beside.follow, Follow::DownOnly);
         let alone = market(&asked[1..], &["repricer"]);
         let index = alone.index.unwrap();
         assert!(!index.may_follow && (index.price - 900.0).abs() < 1e-9);
-        assert_eq!((alone.follow, alone.refused), (Follow::Nowhere, vec![]));
+        assert_eq!(alone.refused, []);
     }
 
     #[test]
     fn without_an_offer_that_counts_there_is_nothing_to_follow() {
         let market = market(&[offer("a", 1_000, 200)], &[]);
-        assert_eq!((market.index, market.follow), (None, Follow::Nowhere));
+        assert_eq!(market.index, None);
         assert_eq!(market.refused, [("a".to_owned(), Refusal::Stale)]);
     }
 
@@ -149,7 +135,6 @@ mod tests {
                 prop_assert!(prices().any(|price| price <= index.price));
                 prop_assert!(prices().any(|price| price >= index.price));
                 prop_assert_eq!(index.n_offers as usize, told.used.len());
-                prop_assert_eq!(index.may_follow, told.follow == Follow::DownOnly);
                 let all_duel = told.used.iter().all(|offer| offer.competitor == duellist);
                 prop_assert_eq!(index.may_follow, !all_duel);
             }

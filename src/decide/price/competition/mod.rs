@@ -23,5 +23,5 @@ pub mod market;
 pub mod policy;
 
 pub use duel::{Duel, duel, duels};
-pub use market::{Follow, Market, index};
+pub use market::{Market, index};
 pub use policy::{CompetitionPolicy, DuelPolicy};
