@@ -4,7 +4,7 @@
 //! `cargo bench --bench accuracy` prints all tables; names after `--` pick some: `rating-100k`,
 //! `rating-1m`, `top-n`; a number sets the rounds (5). Reads `../shared/data`. The peers run if
 //! `SHOPKEEPER_BENCH_PYTHON` names an interpreter with the packages of `benches/peers/requirements.txt`;
-//! on MovieLens 1M only those that take less than minutes.
+//! on MovieLens 1M those that take many minutes only if `slow` is given too.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail")]
 
@@ -21,6 +21,8 @@ use support::{
 };
 
 const ROUNDS: usize = 5;
+/// Asks for the peers of many minutes too.
+const SLOW: &str = "slow";
 
 /// Our model, the peer's, and whether the peer is quick enough for a million ratings.
 const RATING: [(&str, Option<&str>, bool); 11] = [
@@ -62,14 +64,16 @@ fn main() {
     let given: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let rounds = given.iter().find_map(|arg| arg.parse().ok()).unwrap_or(ROUNDS);
     let named: Vec<&String> = given.iter().filter(|arg| arg.parse::<usize>().is_err()).collect();
-    let is_asked = |table: &str| named.is_empty() || named.iter().any(|name| *name == table);
+    let is_named = |name: &str| named.iter().any(|given| *given == name);
+    let is_slow = is_named(SLOW);
+    let is_asked = |table: &str| named.len() == usize::from(is_slow) || is_named(table);
     let folder = tempfile::tempdir().unwrap();
     for (table, set, file, is_small) in [
         ("rating-100k", "ml-100k", "u.data.zst", true),
         ("rating-1m", "ml-1m", "ratings.tsv.zst", false),
     ] {
         if is_asked(table) {
-            ratings((set, file), is_small, rounds, folder.path());
+            ratings((set, file), is_small || is_slow, rounds, folder.path());
         }
     }
     if is_asked("top-n") {
@@ -78,7 +82,7 @@ fn main() {
 }
 
 /// Surprise's protocol: five folds, as it draws them.
-fn ratings((set, file): (&str, &str), is_small: bool, rounds: usize, folder: &Path) {
+fn ratings((set, file): (&str, &str), are_all: bool, rounds: usize, folder: &Path) {
     let data = data_file(&format!("{set}/{file}"), folder);
     let folds = data_file(&format!("{set}/surprise-folds.txt.zst"), folder);
     let (Some(data), Some(folds)) = (data, folds) else { return };
@@ -88,7 +92,7 @@ fn ratings((set, file): (&str, &str), is_small: bool, rounds: usize, folder: &Pa
     for (model, theirs, is_quick) in RATING {
         let base = ["--json", "evaluate", "rating", "--data", data, "--folds", folds];
         let arguments: Vec<&str> = base.into_iter().chain(["--model", model]).collect();
-        let theirs = theirs.filter(|_| is_small || is_quick);
+        let theirs = theirs.filter(|_| are_all || is_quick);
         let (mut seconds, mut ratios, mut other) = (Vec::new(), Vec::new(), None);
         let mut result = Value::Null;
         for _ in 0..rounds {
