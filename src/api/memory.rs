@@ -18,6 +18,8 @@ pub struct MemoryStatus {
     next_swap_bytes: usize,
     /// Of ready shelves and lists; bounded by `recommendations.cache_bytes_max`.
     list_cache_bytes: u64,
+    /// Of filters, a bit for each item; at most 64 of them.
+    filter_bytes: usize,
     /// Of answers kept; bounded by `recommendations.answers_bytes_max`.
     answers_bytes: u64,
     /// Events that wait for a commit; bounded by `events.queue_max`.
@@ -45,6 +47,7 @@ pub(super) fn memory(
         next_swap_bytes: (total as f64 * growth) as usize,
         snapshot_bytes: parts,
         list_cache_bytes: state.shelves.n_bytes(),
+        filter_bytes: state.live.catalogue.sieves.n_bytes(),
         answers_bytes: state.answers.n_bytes(),
         ingest_queue_events: state.metrics.ingest_queue.get(),
         live_shoppers: state.live.shoppers.len(),

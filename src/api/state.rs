@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::Config,
     decide::{
+        filter::{Filter, Sieve},
         price::PricePolicy,
         recommend::{Ask, Gate, Goods, HidePolicy, Policy, Taste},
         rules::RuleSet,
@@ -95,7 +96,18 @@ pub struct ApiParts {
 
 impl Goods for ApiParts {
     fn item(&self, item: &ItemId) -> Option<Arc<Item>> {
-        self.live.catalogue.get(item).map(|entry| entry.item)
+        self.live.catalogue.item(item)
+    }
+
+    fn sieve(&self, snapshot: &Snapshot, filter: &Filter) -> Option<Arc<Sieve>> {
+        let served = self.snapshots.current();
+        let catalogue = &self.live.catalogue;
+        let is_served = served.version == snapshot.version;
+        is_served.then(|| catalogue.sieves.of(filter, &served, |id| catalogue.item(id)))?
+    }
+
+    fn category_filter(&self, category: &str) -> Filter {
+        Filter::of_category(category, self.currency.digits())
     }
 }
 

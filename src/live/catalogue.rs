@@ -1,5 +1,6 @@
 //! Items as they are now, with the prices that were in force lately.
 
+use super::sieves::Sieves;
 use crate::domain::{
     Cents, Item, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp, time::DAY_MS,
 };
@@ -26,12 +27,19 @@ pub struct Catalogue {
     entries: DashMap<ItemId, Entry>,
     items_max: usize,
     epoch: AtomicU64,
+    /// What filters make of the items.
+    pub sieves: Sieves,
 }
 
 impl Catalogue {
     /// Empty, for at most `items_max` items.
     pub fn new(items_max: usize) -> Self {
-        Self { entries: DashMap::new(), items_max, epoch: AtomicU64::new(0) }
+        Self {
+            entries: DashMap::new(),
+            items_max,
+            epoch: AtomicU64::new(0),
+            sieves: Sieves::default(),
+        }
     }
 
     /// The item as it is now, also a removed one.
@@ -57,16 +65,31 @@ impl Catalogue {
 
     /// Takes an item as the store has it; an older revision than the known one changes nothing.
     pub fn apply(&self, item: Item) {
+        let item_id = item.item_id.clone();
+        if self.take(item) {
+            // Before anybody is told: a list of the new epoch must not be made from bits of the old one.
+            self.sieves.update(&item_id, |id| self.item(id));
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The item as it is now, also a removed one, without its prices.
+    pub fn item(&self, item: &ItemId) -> Option<Arc<Item>> {
+        self.entries.get(item).map(|entry| entry.value().item.clone())
+    }
+
+    /// Whether anything changed.
+    fn take(&self, item: Item) -> bool {
         let room = self.entries.len() < self.items_max;
         match self.entries.entry(item.item_id.clone()) {
             dashmap::Entry::Occupied(mut known) => {
                 let before = known.get();
                 if item.revision < before.item.revision {
-                    return;
+                    return false;
                 }
                 let trail = follow_price(before, &item);
                 known.insert(Entry { item: Arc::new(item), trail });
-                self.epoch.fetch_add(1, Ordering::AcqRel);
+                true
             }
             dashmap::Entry::Vacant(free) if room => {
                 let trail = item.price_in_force.map(|price| PriceEntry {
@@ -77,12 +100,13 @@ impl Catalogue {
                     reason: PriceReason::ListPrice,
                 });
                 free.insert(Entry { item: Arc::new(item), trail: trail.into_iter().collect() });
-                self.epoch.fetch_add(1, Ordering::AcqRel);
+                true
             }
             dashmap::Entry::Vacant(_full) => {
                 tracing::warn!(
                     "catalogue.items_max is reached: a new item is stored but not shown"
                 );
+                false
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     FILTER_BYTES_MAX,
-    field::Field,
+    field::{Field, WholeField},
     literal::Literal,
     token::{is_word_part, is_word_start},
 };
@@ -77,6 +77,18 @@ impl Operator {
 }
 
 impl Expression {
+    /// Whether what holds now may not hold later of an item that stays as it is.
+    pub(super) fn depends_on_time(&self) -> bool {
+        let is_age = |field: &Field| *field == Field::Whole(WholeField::AgeDays);
+        match self {
+            Self::Constant(_) => false,
+            Self::Every(parts) | Self::Any(parts) => parts.iter().any(Self::depends_on_time),
+            Self::Not(inner) => inner.depends_on_time(),
+            Self::Exists(field) => is_age(field),
+            Self::Compare(comparison) => is_age(&comparison.field),
+        }
+    }
+
     /// All of these.
     pub(super) fn every(operands: Vec<Self>) -> Self {
         let is_flat = !operands.iter().any(|operand| matches!(operand, Self::Every(_)));

@@ -58,14 +58,19 @@ mod matcher;
 mod needle;
 #[cfg(test)]
 mod properties;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub use bitmap::Bitmap;
 pub use error::FilterError;
+pub use sieve::Sieve;
 
 use crate::domain::{Item, Timestamp};
+use expression::{Comparison, Expression, Operator};
+use field::{Field, TextField};
+use literal::Literal;
 use matcher::Matcher;
 use std::{
     fmt,
@@ -96,18 +101,38 @@ pub struct Filter(Arc<Inner>);
 struct Inner {
     canonical: String,
     minor_digits: u32,
+    depends_on_time: bool,
     matcher: Matcher,
 }
 
 impl Filter {
     /// Reads a filter; amounts of money have `minor_digits` decimals.
     pub fn parse(text: &str, minor_digits: u32) -> Result<Self, FilterError> {
-        let expression = grammar::parse(text, minor_digits)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self::compile(&grammar::parse(text, minor_digits)?, minor_digits))
+    }
+
+    /// `category = "…"`.
+    pub fn of_category(category: &str, minor_digits: u32) -> Self {
+        let comparison = Comparison {
+            field: Field::Text(TextField::Category),
+            operator: Operator::Equal,
+            values: vec![Literal::Text(category.into())],
+        };
+        Self::compile(&Expression::Compare(comparison), minor_digits)
+    }
+
+    fn compile(expression: &Expression, minor_digits: u32) -> Self {
+        Self(Arc::new(Inner {
             canonical: expression.text(),
             minor_digits,
-            matcher: Matcher::compile(&expression, minor_digits),
-        })))
+            depends_on_time: expression.depends_on_time(),
+            matcher: Matcher::compile(expression, minor_digits),
+        }))
+    }
+
+    /// Whether an item may come to pass, or no longer pass, without being changed.
+    pub fn depends_on_time(&self) -> bool {
+        self.0.depends_on_time
     }
 
     /// The one way to write this filter, which reads as the same filter.

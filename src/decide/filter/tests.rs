@@ -275,3 +275,23 @@ fn nesting_has_its_bound_and_the_stack_is_safe() {
         assert!(Filter::parse(&endless.repeat(FILTER_BYTES_MAX / endless.len()), 2).is_err());
     }
 }
+
+#[test]
+fn only_ages_change_by_themselves() {
+    for text in ["age_days < 3", "price < 3 or not (exists age_days)", "age_days in (1, 2)"] {
+        assert!(filter(text).depends_on_time(), "{text}");
+    }
+    for text in ["true", "price < 3 and (discount > 0.1 or not brand = \"age_days\")"] {
+        assert!(!filter(text).depends_on_time(), "{text}");
+    }
+}
+
+#[test]
+fn the_filter_of_a_category_is_the_one_that_is_written() {
+    for name in ["mugs", "gifts & more", "say \"hi\"", ""] {
+        let written = filter(&format!("category = '{name}'"));
+        assert_eq!(Filter::of_category(name, 2), written);
+        let view = ItemView { item: &mug(), now: NOW };
+        assert_eq!(Filter::of_category(name, 2).matches(&view), name == "mugs");
+    }
+}

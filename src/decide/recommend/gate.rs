@@ -2,7 +2,10 @@
 
 use super::{list::Ask, policy::Policy, taste::Taste};
 use crate::{
-    decide::{filter::ItemView, rules::RuleSet},
+    decide::{
+        filter::{Filter, ItemView, Sieve},
+        rules::RuleSet,
+    },
     domain::{
         Item, ItemId, RuleId, Timestamp,
         time::{DAY_MS, MINUTE_MS},
@@ -16,6 +19,12 @@ use std::{fmt, sync::Arc};
 pub trait Goods {
     /// The item, also a removed one; `None` if it is not known.
     fn item(&self, item: &ItemId) -> Option<Arc<Item>>;
+
+    /// Which positions of the snapshot pass a filter, if that is known without asking each item.
+    fn sieve(&self, snapshot: &Snapshot, filter: &Filter) -> Option<Arc<Sieve>>;
+
+    /// The filter for items of a category.
+    fn category_filter(&self, category: &str) -> Filter;
 }
 
 /// For how long an item is not shown again to whoever has just dealt with it.
@@ -72,6 +81,8 @@ pub enum Removal {
     VariantShown(ItemId),
     /// This rule allows no more of its kind.
     CappedByRule(RuleId),
+    /// Its place is left to chance, which drew this item.
+    LeftToChance(ItemId),
 }
 
 impl Removal {
@@ -93,6 +104,7 @@ impl Removal {
             Self::BelowRelevance => "below_relevance",
             Self::VariantShown(_) => "variant_shown",
             Self::CappedByRule(_) => "capped_by_rule",
+            Self::LeftToChance(_) => "left_to_chance",
         }
     }
 
@@ -123,6 +135,9 @@ impl Removal {
             Self::VariantShown(item) => {
                 format!("Ask without `{item}`, or give the item another `group`.")
             }
+            Self::LeftToChance(_) => {
+                "Set the scenario's `exploration_position` to 0, or ask for more items.".into()
+            }
         }
     }
 }
@@ -147,6 +162,7 @@ impl fmt::Display for Removal {
             Self::BelowRelevance => "It is less relevant than the scenario allows.",
             Self::VariantShown(_) => "Another variant of it is in the list.",
             Self::CappedByRule(_) => "A rule allows no more of its kind.",
+            Self::LeftToChance(_) => "Its place is left to chance, which drew another item.",
         })
     }
 }
@@ -207,6 +223,13 @@ impl<'a> Gate<'a> {
             (None, Some(rule)) => Err(Removal::FilteredByRule(rule.clone())),
             (None, None) => Ok(item),
         }
+    }
+
+    /// What tells most items that the request's filter or category keeps out, without a look at the catalogue.
+    pub fn sieves(&self) -> Vec<Arc<Sieve>> {
+        let category = self.ask.category.as_deref().map(|name| self.goods.category_filter(name));
+        let filters = self.ask.filter.iter().chain(&category);
+        filters.filter_map(|filter| self.goods.sieve(self.snapshot, filter)).collect()
     }
 
     /// The time that decides.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     decide::{
-        filter::Filter,
+        filter::{Filter, Sieve},
         rules::{apply_caps, boosted, one_per_group, place_pins},
     },
     domain::{Item, ItemId, RuleId},
@@ -79,8 +79,7 @@ pub fn recommend(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>) -> Answer {
     let (snapshot, taste, ask) = (gate.snapshot, &shelf.taste, gate.ask);
     let explored = gate.policy.exploration_position as usize;
     let n = if explored == 0 { ask.n } else { ask.n + EXPLORED_AMONG };
-    let mut arranged = arrange(pool(shelf, popular, gate, n), gate, n);
-    let propensity = explore(&mut arranged.list, explored, gate);
+    let (list, propensity) = with_explored(pool(shelf, popular, gate, n), gate);
     let query = Query { user: taste.user, history: &taste.history };
     let why = |candidate: &Candidate| {
         let position = snapshot.item_position(&candidate.item.item_id).map(ItemIdx);
@@ -92,8 +91,7 @@ pub fn recommend(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>) -> Answer {
         }
         why
     };
-    let picks: Vec<Pick> = arranged
-        .list
+    let picks: Vec<Pick> = list
         .iter()
         .zip(1..)
         .map(|(candidate, place)| Pick {
@@ -133,11 +131,26 @@ pub(super) struct Candidate {
 /// Candidates among which rules boost and cap; more than any list is long.
 const RULED_MAX: usize = 300;
 
+/// Items that are refused one by one before it is worth asking what filters keep out.
+const REFUSED_MAX: usize = 500;
+
 /// Variants of one product that may crowd the best items before a list gets short.
 const VARIANTS_MAX: usize = 64;
 
 /// Candidates of whom one is drawn for the place that is left to chance.
 const EXPLORED_AMONG: usize = 50;
+
+/// The list of these candidates, an item drawn for the place that is left to chance, and how probable that was.
+pub(super) fn with_explored(
+    pool: Vec<Candidate>,
+    gate: &Gate<'_>,
+) -> (Vec<Candidate>, Option<f64>) {
+    let place = gate.policy.exploration_position as usize;
+    let n = if place == 0 { gate.ask.n } else { gate.ask.n + EXPLORED_AMONG };
+    let mut list = arrange(pool, gate, n).list;
+    let propensity = explore(&mut list, place, gate);
+    (list, propensity)
+}
 
 /// Draws the item for the place that is left to chance from those that come behind the list, and cuts the list to
 /// what was asked; answers how probable the draw was. Pinned items keep their places.
@@ -198,8 +211,12 @@ pub(super) fn candidates(
     }
     // Exclusions have used up what was kept: all items are looked at, further while variants crowd them.
     let mut wanted = most;
+    let sieves = if best.len() < n { gate.sieves() } else { Vec::new() };
     while best.len() < n && wanted <= most * VARIANTS_MAX {
-        let keep = |at: ItemIdx| gate.admit(&snapshot.items[at.0 as usize]).is_ok();
+        let keep = |at: ItemIdx| {
+            let at = at.0 as usize;
+            sieves.iter().all(|sieve| sieve.holds(at)) && gate.admit(&snapshot.items[at]).is_ok()
+        };
         let all = best_items(snapshot, (&shelf.taste, shelf.mix.as_ref()), wanted, keep);
         let Some(all) = all else { return best };
         best = admitted(all.iter().map(named), gate, most);
@@ -229,9 +246,20 @@ pub fn first_admitted<'a, T>(
     n: usize,
 ) -> Vec<(Arc<Item>, T)> {
     let mut groups = Groups::default();
+    let (mut n_refused, mut sieves) = (0, Vec::new());
     let admitted = ordered.filter_map(|(item, with)| {
-        let item = gate.admit(item).ok().filter(|item| groups.is_new(item))?;
-        Some((item, with))
+        let at = if sieves.is_empty() { None } else { gate.snapshot.item_position(item) };
+        if at.is_some_and(|at| !sieves.iter().all(|sieve: &Arc<Sieve>| sieve.holds(at as usize))) {
+            return None;
+        }
+        let admitted = gate.admit(item);
+        if admitted.is_err() {
+            n_refused += 1;
+            if n_refused == REFUSED_MAX {
+                sieves = gate.sieves();
+            }
+        }
+        Some((admitted.ok().filter(|item| groups.is_new(item))?, with))
     });
     admitted.take(n).collect()
 }

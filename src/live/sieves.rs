@@ -1,0 +1,198 @@
+//! The filters that are asked of whole catalogues, each with a bit for every item of the served snapshot.
+//!
+//! A filter that few items pass would otherwise be asked about every item for every list. Bits are set when a filter
+//! first needs it, and again whenever an item changes, before anybody is told that it has changed. Bounded: the
+//! filters that were needed last, of the served snapshot only.
+
+use crate::{
+    decide::filter::{Filter, ItemView, Sieve},
+    domain::{Item, ItemId, Timestamp},
+    snapshot::Snapshot,
+};
+use arc_swap::ArcSwap;
+use std::sync::{
+    Arc, Mutex, Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Filters kept: at a million items, 8 MB of bits.
+const SIEVES_MAX: usize = 64;
+/// Fewer items are as quickly asked one by one.
+const ITEMS_MIN: usize = 4_096;
+
+/// A sieve and when it was needed last.
+struct Kept {
+    sieve: Arc<Sieve>,
+    /// Gone once nobody is served by it.
+    snapshot: Weak<Snapshot>,
+    needed: AtomicU64,
+}
+
+/// The filters that were needed last.
+#[derive(Default)]
+pub struct Sieves {
+    kept: ArcSwap<Vec<Arc<Kept>>>,
+    /// Held while the list is changed; one sieve is filled at a time.
+    making: Mutex<()>,
+    turn: AtomicU64,
+}
+
+impl Sieves {
+    /// The positions of `snapshot` that pass; makes the sieve if there is none yet. `None` if the filter has to be
+    /// asked item by item: what passes changes with time, there are few items, or another sieve is being made.
+    pub fn of(
+        &self,
+        filter: &Filter,
+        snapshot: &Arc<Snapshot>,
+        item: impl Fn(&ItemId) -> Option<Arc<Item>>,
+    ) -> Option<Arc<Sieve>> {
+        if filter.depends_on_time() || snapshot.items.len() < ITEMS_MIN {
+            return None;
+        }
+        let find = || {
+            let kept = self.kept.load();
+            let same = |kept: &&Arc<Kept>| {
+                kept.sieve.version() == snapshot.version && kept.sieve.filter() == filter
+            };
+            kept.iter().find(same).cloned()
+        };
+        let known = find().or_else(|| {
+            let _making = self.making.try_lock().ok()?;
+            find().or_else(|| Some(self.make(filter, snapshot, &item)))
+        })?;
+        known.needed.store(self.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        known.sieve.is_ready().then(|| known.sieve.clone())
+    }
+
+    fn make(
+        &self,
+        filter: &Filter,
+        snapshot: &Arc<Snapshot>,
+        item: &impl Fn(&ItemId) -> Option<Arc<Item>>,
+    ) -> Arc<Kept> {
+        let sieve = Sieve::new(filter.clone(), snapshot.version, snapshot.items.len());
+        let made = Arc::new(Kept {
+            sieve: Arc::new(sieve),
+            snapshot: Arc::downgrade(snapshot),
+            needed: AtomicU64::new(self.turn.load(Ordering::Relaxed)),
+        });
+        let mut kept: Vec<Arc<Kept>> = self.kept.load().iter().cloned().collect();
+        kept.retain(|other| other.sieve.version() == snapshot.version);
+        if kept.len() >= SIEVES_MAX {
+            let needed = |at: &usize| kept[*at].needed.load(Ordering::Relaxed);
+            if let Some(oldest) = (0..kept.len()).min_by_key(needed) {
+                kept.swap_remove(oldest);
+            }
+        }
+        kept.push(made.clone());
+        // Known before it is filled: what changes meanwhile is looked at again.
+        self.kept.store(Arc::new(kept));
+        made.sieve.fill(|at| item(&snapshot.items[at]).is_some_and(|item| passes(filter, &item)));
+        made
+    }
+
+    /// Looks again at an item that has changed.
+    pub fn update(&self, item_id: &ItemId, item: impl Fn(&ItemId) -> Option<Arc<Item>>) {
+        for kept in self.kept.load().iter() {
+            let Some(snapshot) = kept.snapshot.upgrade() else { continue };
+            let Some(at) = snapshot.item_position(item_id) else { continue };
+            let passes = || item(item_id).is_some_and(|item| passes(kept.sieve.filter(), &item));
+            kept.sieve.update(at as usize, passes);
+        }
+    }
+
+    /// Bytes held.
+    pub fn n_bytes(&self) -> usize {
+        self.kept.load().iter().map(|kept| kept.sieve.n_bytes()).sum()
+    }
+}
+
+fn passes(filter: &Filter, item: &Item) -> bool {
+    // The time is not looked at: filters that do are not kept.
+    filter.matches(&ItemView { item, now: Timestamp(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Cents, ItemFields},
+        live::catalogue::Catalogue,
+        snapshot::Contents,
+    };
+
+    const N: usize = 5_000;
+
+    fn id(at: usize) -> ItemId {
+        ItemId::new(format!("sku-{at}")).unwrap()
+    }
+
+    fn item(at: usize, price: i64, revision: i64) -> Item {
+        Item {
+            item_id: id(at),
+            fields: ItemFields { price: Some(Cents(price)), ..ItemFields::default() },
+            price_in_force: Some(Cents(price)),
+            first_seen_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            removed: false,
+            revision,
+        }
+    }
+
+    fn snapshot(version: u64, n: usize) -> Arc<Snapshot> {
+        let items = (0..n).map(id).collect();
+        Arc::new(Contents { version, items, ..Contents::default() }.into())
+    }
+
+    fn shop() -> Catalogue {
+        let catalogue = Catalogue::new(N);
+        (0..N).for_each(|at| catalogue.apply(item(at, at as i64, 1)));
+        catalogue
+    }
+
+    fn sieve(catalogue: &Catalogue, filter: &str, snapshot: &Arc<Snapshot>) -> Option<Arc<Sieve>> {
+        let filter = Filter::parse(filter, 2).unwrap();
+        catalogue.sieves.of(&filter, snapshot, |id| catalogue.item(id))
+    }
+
+    #[test]
+    fn a_changed_item_passes_or_not_at_once() {
+        let (catalogue, snapshot) = (shop(), snapshot(1, N));
+        let cheap = sieve(&catalogue, "price < 1", &snapshot).unwrap();
+        assert!((0..N).all(|at| cheap.holds(at) == (at < 100)));
+        catalogue.apply(item(3, 400, 2));
+        catalogue.apply(item(4_000, 4, 2));
+        // Older than what is known: nothing changes.
+        catalogue.apply(item(5, 700, 0));
+        assert!(!cheap.holds(3) && cheap.holds(4_000) && cheap.holds(5));
+        let again = sieve(&catalogue, "price<1.00", &snapshot).unwrap();
+        assert!(Arc::ptr_eq(&cheap, &again));
+    }
+
+    #[test]
+    fn what_time_changes_and_what_is_short_is_asked_item_by_item() {
+        let catalogue = shop();
+        assert!(sieve(&catalogue, "price < 1 and age_days < 3", &snapshot(1, N)).is_none());
+        assert!(sieve(&catalogue, "price < 1", &snapshot(1, 100)).is_none());
+    }
+
+    #[test]
+    fn only_the_served_snapshot_has_sieves_and_only_so_many() {
+        let (catalogue, first, second) = (shop(), snapshot(1, N), snapshot(2, N));
+        let old = sieve(&catalogue, "price < 1", &first).unwrap();
+        assert!(sieve(&catalogue, "price < 2", &second).is_some());
+        let one = catalogue.sieves.n_bytes();
+        assert_eq!(one, old.n_bytes());
+        for price in 3..(SIEVES_MAX + 10) {
+            assert!(sieve(&catalogue, &format!("price < {price}"), &second).is_some());
+            // Needed all the time, so that it stays.
+            sieve(&catalogue, "price < 2", &second).unwrap();
+        }
+        assert_eq!(catalogue.sieves.n_bytes(), SIEVES_MAX * one);
+        let kept = catalogue.sieves.kept.load();
+        assert!(kept.iter().any(|kept| kept.sieve.filter().as_str() == "price < 2"));
+        drop((first, second));
+        catalogue.apply(item(3, 400, 9));
+        assert!(old.holds(3), "nobody is served by its snapshot");
+    }
+}
