@@ -1,5 +1,6 @@
 //! Which policy a list is made by: the scenario's, or that of the variant that the shopper is drawn for.
 
+use super::shelves::ShelfKey;
 use crate::{
     config::Config,
     decide::{
@@ -8,7 +9,8 @@ use crate::{
     },
     domain::{Credit, ShopperId, Timestamp},
 };
-use std::{collections::HashMap, sync::Arc};
+use rustc_hash::FxBuildHasher;
+use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 
 /// A policy, and what else is known of it.
 #[derive(Debug)]
@@ -19,6 +21,13 @@ pub struct Chosen {
     pub number: u32,
     /// The experiment and the variant, if it is one's.
     pub variant: Option<(String, String)>,
+}
+
+impl Chosen {
+    /// What chance is drawn from for the place that is left to it: the same for the same history and snapshot.
+    pub fn seed(&self, shelf: &ShelfKey) -> u64 {
+        if self.policy.exploration_position == 0 { 0 } else { FxBuildHasher.hash_one(shelf) }
+    }
 }
 
 /// An experiment with the policies of its variants, in their order.

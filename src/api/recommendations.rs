@@ -15,10 +15,9 @@ use crate::{
     snapshot::Snapshot,
 };
 use axum::{Json, extract::State};
-use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::{hash::BuildHasher, sync::Arc};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Steers a list.
@@ -362,9 +361,7 @@ async fn answer(
     let mut ask = wanted.ask;
     let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
     let shelf = shelf_key(state, &snapshot, (wanted.asker, &chosen), &ask.context, now);
-    if chosen.policy.exploration_position > 0 {
-        ask.seed = FxBuildHasher.hash_one(&shelf);
-    }
+    ask.seed = chosen.seed(&shelf);
     let make = {
         let (state, snapshot, shelf) = (state.clone(), snapshot.clone(), shelf.clone());
         let (ask, chosen, scenario) = (ask.clone(), chosen.clone(), wanted.scenario.clone());

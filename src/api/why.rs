@@ -4,13 +4,14 @@ use super::{
     deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Path, Query, item_id},
-    recommendations::{ListQuery, ListReason},
+    recommendations::{Explored, ListQuery, ListReason, Wanted},
     shelves::{popular_now, shelf_key, shelf_of},
     state::ApiState,
 };
 use crate::{
     decide::recommend::{Why, why},
     domain::ItemId,
+    snapshot::Snapshot,
 };
 use axum::{Json, extract::State};
 use serde::Serialize;
@@ -28,8 +29,7 @@ pub struct WhyAnswer {
     /// `shown`, `ranked_below`, `not_a_candidate`, or what keeps it out whatever its score: `excluded`,
     /// `in_context`, `bought_lately`, `seen_in_visit`, `not_in_catalogue`, `removed_from_catalogue`,
     /// `not_available`, `out_of_stock`, `other_category`, `filtered`, `hidden_by_rule`, `filtered_by_rule`,
-    /// `below_relevance`, `variant_shown`, `capped_by_rule`. The place that a scenario leaves to chance is not
-    /// looked at.
+    /// `below_relevance`, `variant_shown`, `capped_by_rule`, `left_to_chance`.
     stage: &'static str,
     /// The same for people.
     because: String,
@@ -39,6 +39,9 @@ pub struct WhyAnswer {
     rank: Option<usize>,
     /// Its score; comparable with those of the list.
     score: Option<f32>,
+    /// That chance put it there, if the scenario leaves a place to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explored: Option<Explored>,
     /// Where the list comes from: `personal`, `session`, `related` or `popular`.
     source: &'static str,
     /// The snapshot's version.
@@ -74,16 +77,13 @@ pub async fn get_why(
 ) -> Result<Json<WhyAnswer>, ApiError> {
     let item = item_id(&item)?;
     let wanted = query.wanted(&state, user.clone())?;
-    let (now, snapshot) = (state.clock.now(), state.snapshots.current());
-    let ask = &wanted.ask;
-    let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
-    let key = shelf_key(&state, &snapshot, (wanted.asker, &chosen), &ask.context, now);
-    let (shelf, _) = shelf_of(&state, &snapshot, &key, (&chosen, Deadline::default()));
-    let popular = popular_now(&state, &snapshot);
-    let rules = state.rule_book().in_force(&wanted.scenario, now);
-    let gate = state.gate((&snapshot, &shelf.taste), ask, (&rules, &chosen.policy), now);
-    let found = why(&shelf, &popular, &gate, &item);
-    let (stage, because, remedy) = in_words(&found, ask.n);
+    let snapshot = state.snapshots.current();
+    let (version, n, asked_item) = (snapshot.version, wanted.ask.n, item.clone());
+    let looking = state.clone();
+    // Every item may have to be scored and looked at, which is not for the threads that answer.
+    let look = move |_| look(&looking, &snapshot, wanted, &asked_item);
+    let found = state.scoring.run(Deadline::default(), look).await?;
+    let (stage, because, remedy) = in_words(&found, n);
     let models = found.models.iter().map(|model| WhyModel {
         model: model.model,
         weight: model.weight,
@@ -99,11 +99,25 @@ pub async fn get_why(
         remedy,
         rank: found.rank,
         score: found.score,
+        explored: found.propensity.map(|propensity| Explored { propensity }),
         source: found.source.name(),
-        model_version: snapshot.version,
+        model_version: version,
         models: models.collect(),
         reasons: found.reasons.into_iter().map(ListReason::from).collect(),
     }))
+}
+
+/// Goes through the stages of the list that is asked about.
+fn look(state: &ApiState, snapshot: &Snapshot, wanted: Wanted, item: &ItemId) -> Why {
+    let (now, mut ask) = (state.clock.now(), wanted.ask);
+    let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
+    let key = shelf_key(state, snapshot, (wanted.asker, &chosen), &ask.context, now);
+    ask.seed = chosen.seed(&key);
+    let (shelf, _) = shelf_of(state, snapshot, &key, (&chosen, Deadline::default()));
+    let popular = popular_now(state, snapshot);
+    let rules = state.rule_book().in_force(&wanted.scenario, now);
+    let gate = state.gate((snapshot, &shelf.taste), &ask, (&rules, &chosen.policy), now);
+    why(&shelf, &popular, &gate, item)
 }
 
 /// The stage, why, and what would change it.

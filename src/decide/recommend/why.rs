@@ -2,7 +2,7 @@
 
 use super::{
     gate::{Gate, Removal},
-    list::{Candidate, Source, arrange, pool},
+    list::{Candidate, Source, arrange, pool, with_explored},
     popular::Popular,
     reasons::{Reason, reasons},
     shelf::{Shelf, with_scores},
@@ -40,6 +40,8 @@ pub struct Why {
     pub score: Option<f32>,
     /// Its place among the items that may be shown, from 1; where it would be if it were admitted.
     pub rank: Option<usize>,
+    /// How probable it was that chance would put it there, if chance did.
+    pub propensity: Option<f64>,
     /// What each model says.
     pub models: Vec<ModelScore>,
     /// What of the shopper's history speaks for it.
@@ -54,6 +56,7 @@ pub fn why(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>, item: &ItemId) -> 
         removal: gate.admit(item).err(),
         score: None,
         rank: None,
+        propensity: None,
         models: Vec::new(),
         reasons: Vec::new(),
     };
@@ -124,6 +127,7 @@ fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>,
     let variant = pool.iter().find(shown).filter(|_| group.is_some() && !in_pool);
     let variant = variant.map(|other| other.item.item_id.clone());
     let whole = pool.len().max(n);
+    let by_chance = (gate.policy.exploration_position > 0).then(|| pool.clone());
     let arranged = arrange(pool, gate, whole);
     let place = arranged.list.iter().position(|other| other.item.item_id == *item);
     if let Some(place) = place {
@@ -138,5 +142,21 @@ fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>,
             .map(|capped| Removal::CappedByRule(capped.1))
             .or(variant.map(Removal::VariantShown))
             .or(is_below.then_some(Removal::BelowRelevance));
+    }
+    if let Some(pool) = by_chance {
+        left_to_chance(answer, pool, gate, item);
+    }
+}
+
+/// What the draw for the place that is left to chance makes of an item: the one that was drawn is shown, and the one
+/// that had the place is not.
+fn left_to_chance(answer: &mut Why, pool: Vec<Candidate>, gate: &Gate<'_>, item: &ItemId) {
+    let place = gate.policy.exploration_position as usize;
+    let (list, propensity) = with_explored(pool, gate);
+    let Some(propensity) = propensity else { return };
+    if list[place - 1].item.item_id == *item {
+        (answer.rank, answer.propensity) = (Some(place), Some(propensity));
+    } else if answer.removal.is_none() && answer.rank == Some(place) {
+        answer.removal = Some(Removal::LeftToChance(list[place - 1].item.item_id.clone()));
     }
 }

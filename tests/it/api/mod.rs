@@ -13,6 +13,7 @@ mod recommendations;
 mod related;
 mod rules;
 mod search;
+mod stages;
 
 mod scenarios;
 mod snapshots;
