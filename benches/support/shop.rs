@@ -35,24 +35,27 @@ pub(crate) fn fill(dir: &Path, report: &mut Report) {
         report.fact("import into SQLite", format!("{:.1} s", begun.elapsed().as_secs_f64()));
     } else {
         say("the shop is a simulated one: there is no Online Retail file");
-        block_on(fill_simulated(dir));
+        block_on(fill_simulated(dir, &SimulationParams::new(7, SystemClock.now())));
         report.fact("shop", "simulated".into());
     }
 }
 
-async fn fill_simulated(dir: &Path) {
-    let now = SystemClock.now();
-    let shop = simulate(&SimulationParams::new(7, now)).unwrap();
+/// Fills an embedded database with a simulated shop; how many events there are.
+pub(crate) async fn fill_simulated(dir: &Path, params: &SimulationParams) -> usize {
+    let (now, shop) = (params.end, simulate(params).unwrap());
     let store = SqliteStore::open(&dir.join("shopkeeper.db"), 2).await.unwrap();
     store.backfill_prices(&shop.prices).await.unwrap();
     let replaced = shop
         .items
         .iter()
         .map(|(item, fields)| (item.clone(), ItemChange::Replace(Box::new(fields.clone()))));
-    store.change_items(&replaced.collect::<Vec<_>>(), Scope::Any, now).await.unwrap();
+    for items in replaced.collect::<Vec<_>>().chunks(10_000) {
+        store.change_items(items, Scope::Any, now).await.unwrap();
+    }
     for events in shop.events.chunks(10_000) {
         store.append_events(events, now, &NothingKnown).await.unwrap();
     }
+    shop.events.len()
 }
 
 /// Every user with an id that needs no escapes in a path.

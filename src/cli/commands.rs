@@ -3,6 +3,7 @@
 use super::{
     evaluate::{self, Protocol},
     import::{self, Format},
+    memory::PeakMemory,
 };
 use crate::{
     app::{self, App},
@@ -13,7 +14,7 @@ use crate::{
 };
 use anyhow::Context;
 use serde_json::json;
-use std::{io::IsTerminal, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Prints an answer: what a command is asked for goes to standard output.
@@ -40,6 +41,8 @@ pub(super) async fn train(config: Config, search: bool, is_json: bool) -> anyhow
     let store = app::open_store(&config).await?;
     let mut app = App::assemble(Arc::new(config), store, Arc::new(SystemClock)).await?;
     let occasion = if search { Occasion::AskedToSearch } else { Occasion::Asked };
+    let before = memory_stats::memory_stats().map(|stats| stats.physical_mem);
+    let peak = PeakMemory::begin();
     let run = app.trainer.train_once(occasion, &CancellationToken::new()).await;
     if is_json {
         say(json!({
@@ -47,6 +50,11 @@ pub(super) async fn train(config: Config, search: bool, is_json: bool) -> anyhow
             "reason": run.reason,
             "version": run.version,
             "seconds": run.finished_at.since_ms(run.started_at) as f64 / SECOND_MS as f64,
+            "memory": {
+                "before_bytes": before,
+                "peak_bytes": peak.n_bytes(),
+                "snapshot_bytes": app.state.snapshots.current().memory().into_iter().collect::<BTreeMap<_, _>>(),
+            },
             "report": run.report,
         }));
     } else {

@@ -1,21 +1,17 @@
 //! A simulated shop to try everything on: made up, learned from, and served, without a network.
 
-use super::commands::say;
+use super::{commands::say, stocking::stock};
 use crate::{
     app::{self, App},
     config::{Config, DatabaseUrl},
-    domain::{Clock, Event, ItemChange, ItemId, RunOutcome, SystemClock, Timestamp},
+    domain::{Clock, RunOutcome, SystemClock},
     learn::trainer::Occasion,
-    record::store::{NothingKnown, Scope, Store, StoreError},
-    simulate::{Showcase, Simulation, SimulationParams, showcase, simulate},
+    simulate::{Showcase, SimulationParams, showcase, simulate},
 };
 use anyhow::Context;
 use serde_json::json;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
-
-/// Events written in one transaction.
-const CHUNK: usize = 10_000;
 
 /// What kind of shop to make up.
 #[derive(Debug, clap::Args)]
@@ -71,22 +67,6 @@ pub(super) async fn demo(
         }
     })
     .await
-}
-
-/// Puts the simulated shop into an empty store.
-async fn stock(store: &dyn Store, shop: &Simulation, now: Timestamp) -> Result<(), StoreError> {
-    store.backfill_prices(&shop.prices).await?;
-    let replace = |(item, fields): &(ItemId, _)| {
-        let fields: &crate::domain::ItemFields = fields;
-        (item.clone(), ItemChange::Replace(Box::new(fields.clone())))
-    };
-    let changes: Vec<_> = shop.items.iter().map(replace).collect();
-    store.change_items(&changes, Scope::Any, now).await?;
-    for events in shop.events.chunks(CHUNK) {
-        let events: &[Event] = events;
-        store.append_events(events, now, &NothingKnown).await?;
-    }
-    Ok(())
 }
 
 /// Five things to try, with the address that the demo listens on.

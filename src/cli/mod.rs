@@ -5,9 +5,12 @@
 
 mod commands;
 mod demo;
+mod estimate;
 pub mod evaluate;
 pub mod import;
 mod input;
+mod memory;
+mod stocking;
 
 use crate::{config::Config, telemetry};
 use clap::{Parser, Subcommand};
@@ -57,6 +60,9 @@ enum Command {
         #[command(subcommand)]
         what: Evaluated,
     },
+    /// Say how much memory and time a shop of some size will take on this machine; learns from two small made-up
+    /// shops first, in a minute or so.
+    Estimate(estimate::EstimateArguments),
     /// Print every key with its present value, secrets redacted.
     Config,
 }
@@ -107,6 +113,9 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Evaluate { what: Evaluated::Files(protocol) } => {
             commands::evaluate(&protocol, arguments.json)
+        }
+        Command::Estimate(size) => {
+            runtime.block_on(estimate::estimate(config, arguments.config, size, arguments.json))
         }
         Command::Config => commands::show_config(&config, arguments.json),
     };

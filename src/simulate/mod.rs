@@ -31,7 +31,7 @@ use std::ops::RangeInclusive;
 pub struct SimulationParams {
     /// Start of the random numbers.
     pub seed: u64,
-    /// Items, at least one per category: 12 to 100,000.
+    /// Items, at least one per category: 12 to 1,000,000.
     pub n_items: usize,
     /// Shoppers, 1 to 1,000,000.
     pub n_shoppers: usize,
@@ -58,7 +58,7 @@ impl SimulationParams {
     /// Refuses parameters out of range.
     pub fn check(&self) -> Result<(), SimulationError> {
         let (items, shoppers, days) = (self.n_items, self.n_shoppers, self.days as usize);
-        check_count("n_items", items, CATEGORIES.len()..=100_000)?;
+        check_count("n_items", items, CATEGORIES.len()..=1_000_000)?;
         check_count("n_shoppers", shoppers, 1..=1_000_000)?;
         check_count("days", days, 1..=3_650)?;
         check_count("n_items * days", items * days, 1..=DAYS_TOTAL_MAX)?;

@@ -299,3 +299,25 @@ fn commands_answer_in_json_for_scripts() {
     let service = Service::start(dir.path(), &[], &[]);
     assert_eq!(service.get("/models").1["served"], 1);
 }
+
+#[test]
+fn an_estimate_is_carried_from_small_shops_that_were_learned_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let estimate = |events: &str| {
+        let size = ["--users", "300", "--items", "90", "--events", events];
+        let arguments: Vec<&str> = ["--json", "estimate"].into_iter().chain(size).collect();
+        run(dir.path(), &[("MODELS__ENABLED", "item_knn,als")], &arguments)
+    };
+    let output = estimate("9000");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (forecast, pilots) = (&answer["forecast"], answer["pilots"].as_array().unwrap());
+    assert!(forecast["seconds"].as_f64().unwrap() > 0.0, "{answer}");
+    let bytes = |of: &serde_json::Value| of["snapshot_bytes"]["als"].as_f64().unwrap();
+    // The larger pilot is the shop itself.
+    assert!((bytes(forecast) / bytes(&pilots[1]) - 1.0).abs() < 0.2, "{answer}");
+    assert!(bytes(&pilots[0]) < bytes(&pilots[1]), "{answer}");
+    assert!(forecast["swap_bytes"].as_f64() > forecast["serving_bytes"].as_f64(), "{answer}");
+    assert_eq!(estimate("0").status.code(), Some(1));
+    assert_eq!(estimate("many").status.code(), Some(2));
+}

@@ -1,10 +1,10 @@
 //! A model that takes part in a measurement, and measuring it run by run.
 
 use super::{
-    memory::PeakMemory,
     parameters::Parameters,
     report::{ModelResult, Spread, named_mean},
 };
+use crate::cli::memory::PeakMemory;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Serialize, de::DeserializeOwned};

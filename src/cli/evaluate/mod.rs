@@ -19,7 +19,6 @@ mod cases;
 mod contender;
 mod fields;
 mod files;
-mod memory;
 mod parameters;
 mod picture;
 pub(crate) mod pricing;
@@ -143,7 +142,7 @@ impl Common {
         protocol["seeds"] = json!(self.seeds);
         protocol["threads"] = json!(rayon::current_num_threads());
         protocol["version"] = json!(env!("CARGO_PKG_VERSION"));
-        let peak = if memory::PeakMemory::begin().n_bytes().is_some() {
+        let peak = if super::memory::PeakMemory::begin().n_bytes().is_some() {
             "greatest resident set of the process while the model was fitted and asked"
         } else {
             "the fitted model alone"

@@ -10,11 +10,13 @@ pub mod ablation;
 mod holdout;
 mod price_response;
 pub mod report;
+mod stages;
 mod tuning;
 mod visiting;
 
 pub use price_response::{PriceRecords, PriceResponseParams, PriceResponseReport};
 pub use report::{ModelReport, Report};
+pub use stages::{StageReport, Stages};
 pub use tuning::{begin_search, tune};
 
 use super::{
@@ -31,7 +33,6 @@ use super::{
 use crate::domain::{EventKind, Timestamp};
 use holdout::HeldOut;
 use report::parameters_of;
-use std::time::Instant;
 pub use visiting::VisitParams;
 
 /// List length that is measured.
@@ -140,18 +141,18 @@ pub fn run(
 
     let matrix = log.matrix(acts, &params.weighting, (&days, now));
     report.interactions = matrix.n_interactions();
+    report.stages.end("matrix");
     let mut seconds = Vec::new();
     let mut models = Vec::new();
     let blended = blend.weights.iter().map(|part| part.0);
     let kept = params.kept.iter().copied().filter(|&kind| !blend.has(kind));
     for kind in blended.chain(kept) {
-        let begun = Instant::now();
         match run.fit(kind, (acts, &matrix, now), &params.models, start) {
             Ok(model) => models.push(model),
             Err(FitError::NoData { .. }) => {}
             Err(error) => return Err(error),
         }
-        seconds.push((kind, begun.elapsed().as_secs_f64()));
+        seconds.push((kind, report.stages.end_of("fit", kind)));
     }
     // Lists are served whatever becomes of prices.
     let price_response = match run.price_response((facts, prices), now) {
@@ -166,13 +167,21 @@ pub fn run(
             None
         }
     };
+    report.stages.end("price_response");
+    let session = run.session_model(acts, weights)?;
+    report.stages.end("visits");
+    let related = related::fit(acts, &matrix, facts, &params.related, stop)?;
+    report.stages.end("related");
+    let (popular, trending) = (run.popular(now), run.trending(now)?);
+    let purchases = last_purchases(acts);
+    report.stages.end("popular_and_trending");
     Ok(Fitted {
         price_response,
-        popular: run.popular(now),
-        purchases: last_purchases(acts),
-        session: run.session_model(acts, weights)?,
-        related: related::fit(acts, &matrix, facts, &params.related, stop)?,
-        trending: run.trending(now)?,
+        popular,
+        purchases,
+        session,
+        related,
+        trending,
         models,
         blend,
         matrix,
@@ -239,14 +248,15 @@ impl Run<'_> {
         }
         report.holdout_from = Some(held.cut.to_string());
         let mut contenders = Vec::new();
+        report.stages.end("held_out_slice");
         for &kind in &kinds {
-            let begun = Instant::now();
             let data = (held.before, &held.matrix, held.cut);
             match self.fit(kind, data, &params.models, Start::default()) {
                 Ok(model) => {
-                    let seconds = begun.elapsed().as_secs_f64();
+                    let seconds = report.stages.end_of("held_out_fit", kind);
                     let chosen_on = evaluate_model(&model, &held.choosing, K);
                     contenders.push(Contender { model, seconds, chosen_on });
+                    report.stages.end_of("measuring", kind);
                 }
                 Err(FitError::NoData { .. }) => {}
                 Err(error) => return Err(error),
@@ -275,6 +285,7 @@ impl Run<'_> {
             let figures = (contender.seconds, contender.model.n_bytes());
             let metrics = evaluate_model(&contender.model, &held.measuring, K);
             let kind = contender.model.kind();
+            report.stages.end_of("measuring", kind);
             let mut line = ModelReport::new(kind.name(), &metrics, figures);
             line.parameters = parameters_of(kind, &self.params.models);
             report.models.push(line);
@@ -330,7 +341,9 @@ impl Run<'_> {
         let mut line = ModelReport::new("blend", &joined, (seconds, n_bytes));
         line.verdict = if blend.weights.len() > 1 { "served" } else { "left out" }.into();
         report.models.push(line);
+        report.stages.end("blend");
         let weights = self.weigh_visits((&models, &blend), held, report)?;
+        report.stages.end("held_out_visits");
         Ok((blend, weights))
     }
 

@@ -1,6 +1,6 @@
 //! What a run measured, and why it chose what it did.
 
-use super::price_response::PriceResponseReport;
+use super::{price_response::PriceResponseReport, stages::Stages};
 use crate::learn::{
     evaluation::Metrics,
     recommenders::{ModelKind, ModelParams},
@@ -203,4 +203,6 @@ pub struct Report {
     pub choice: String,
     /// The search for parameters; absent if there was none.
     pub search: Option<SearchReport>,
+    /// Where the time went; but for the search, and for saving.
+    pub stages: Stages,
 }

@@ -11,7 +11,7 @@ use crate::{
         recommenders::{FitError, Start},
     },
 };
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 impl Trainer {
@@ -25,7 +25,9 @@ impl Trainer {
         let (pool, memory, live) = (self.pool.clone(), self.memory.clone(), self.live.clone());
         let (mut params, stop) = (self.params.pipeline.clone(), stop.clone());
         let served = self.snapshots.current();
+        let begun = Instant::now();
         let records = self.read_prices(now).await?;
+        let read_seconds = begun.elapsed().as_secs_f64();
         // A panic in a model must cost a run, not the service.
         let fitted = blocking(move || {
             let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,6 +42,7 @@ impl Trainer {
                 pipeline::run(&memory.log, (&facts, &records), as_of, &params, (start, &stopped))
             })?;
             fitted.report.search = search.map(Into::into);
+            fitted.report.stages.begin_with("reading_prices", read_seconds);
             Ok::<_, FitError>((fitted, as_of))
         })
         .await??;

@@ -378,7 +378,9 @@ impl Trainer {
                 "an operator went back to version {version}; POST /models/train goes on from here"
             ));
         }
+        let begun = Instant::now();
         self.read_events(stop).await?;
+        let read_seconds = begun.elapsed().as_secs_f64();
         let (new_events, read_to, n_acts) = {
             let memory = self.memory();
             let acts = memory.log.acts();
@@ -405,7 +407,8 @@ impl Trainer {
                 self.params.new_events_min
             ));
         }
-        let (fitted, as_of) = self.fit(now, stop).await?;
+        let (mut fitted, as_of) = self.fit(now, stop).await?;
+        fitted.report.stages.begin_with("reading_events", read_seconds);
         for &(kind, seconds) in &fitted.seconds {
             self.metrics
                 .training_duration

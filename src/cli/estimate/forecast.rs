@@ -1,0 +1,314 @@
+//! From what two small shops took to what a large one will take.
+//!
+//! Each part of a run grows with something that is known: events, items, pairs of items in one history. Its seconds
+//! and bytes are those of a line through both pilots, over that.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A shop's size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shape {
+    /// Customers.
+    pub(super) users: f64,
+    /// Items.
+    pub(super) items: f64,
+    /// Events.
+    pub(super) events: f64,
+}
+
+/// One part of a run.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(super) struct Stage {
+    /// Which.
+    #[serde(rename = "stage")]
+    pub(super) name: String,
+    /// The model that it is spent on, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+    /// How long it takes.
+    pub(super) seconds: f64,
+}
+
+/// What a pilot took.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Observed {
+    /// Customers made up.
+    pub(super) users: f64,
+    /// Items.
+    pub(super) items: f64,
+    /// Customers and guests.
+    pub(super) shoppers: f64,
+    /// Events.
+    pub(super) events: f64,
+    /// Shoppers that were measured on.
+    pub(super) held_out: f64,
+    /// Seconds in all.
+    pub(super) seconds: f64,
+    /// Bytes resident before the run, with the catalogue; absent if the system does not say.
+    pub(super) before_bytes: Option<f64>,
+    /// Most bytes resident.
+    pub(super) peak_bytes: Option<f64>,
+    /// Of the snapshot, by part.
+    pub(super) snapshot_bytes: BTreeMap<String, f64>,
+    /// Where the time went.
+    pub(super) stages: Vec<Stage>,
+}
+
+/// What settings bound.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Items that are solved for at once.
+    pub(super) dense_items_max: f64,
+    /// Shoppers that are measured on.
+    pub(super) held_out_max: f64,
+    /// Bytes of ready lists and kept answers.
+    pub(super) caches: f64,
+}
+
+/// What the shop will take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Forecast {
+    /// Seconds of a training run.
+    pub(super) seconds: f64,
+    /// Most bytes resident in a training run of its own process.
+    pub(super) peak_bytes: f64,
+    /// Bytes of a service at rest whose caches are full.
+    pub(super) serving_bytes: f64,
+    /// The same while a new snapshot takes over.
+    pub(super) swap_bytes: f64,
+    /// Bytes of a snapshot, by part.
+    pub(super) snapshot_bytes: BTreeMap<String, f64>,
+    /// Seconds by part of the run.
+    pub(super) stages: Vec<Stage>,
+}
+
+/// All that parts grow with.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    shoppers: f64,
+    items: f64,
+    events: f64,
+    held_out: f64,
+}
+
+impl Size {
+    fn of(pilot: &Observed) -> Self {
+        let Observed { shoppers, items, events, held_out, .. } = *pilot;
+        Self { shoppers, items, events, held_out }
+    }
+
+    /// Pairs of items in histories, up to a constant.
+    fn pairs(&self) -> f64 {
+        self.events * self.events / self.shoppers
+    }
+}
+
+/// Factors of an item: what one row costs beside one interaction.
+const N_FACTORS: f64 = 64.0;
+/// Steps of a dense solution for one item and two others, against one pair of a history.
+const DENSE_STEP: f64 = 1.0 / 150.0;
+/// Steps of a sparse solution for one item: 300 candidates cubed, in the same unit.
+const SPARSE_STEPS: f64 = 60_000.0;
+
+fn work(stage: &Stage, size: &Size, limits: &Limits) -> f64 {
+    let factors = 4.0 * size.events + N_FACTORS * (size.shoppers + size.items);
+    match (stage.name.as_str(), stage.model.as_deref()) {
+        ("fit" | "held_out_fit", Some("item_knn" | "rp3beta")) | ("related", _) => size.pairs(),
+        ("fit" | "held_out_fit", Some("svd" | "als" | "nmf")) => factors,
+        ("fit" | "held_out_fit", Some("ease")) => {
+            let solved = if size.items <= limits.dense_items_max {
+                size.items.powi(3) * DENSE_STEP
+            } else {
+                size.items * SPARSE_STEPS
+            };
+            size.pairs() + solved
+        }
+        ("measuring" | "blend", _) => size.items * size.held_out,
+        ("price_response" | "reading_prices", _) => size.items,
+        _ => size.events,
+    }
+}
+
+/// The line through two points, or from nothing through the larger one if that would begin below nothing or fall.
+fn along([x0, x1]: [f64; 2], [y0, y1]: [f64; 2], x: f64) -> f64 {
+    let slope = (y1 - y0) / (x1 - x0);
+    let start = y1 - slope * x1;
+    if x1 > x0 && slope >= 0.0 && start >= 0.0 {
+        return start + slope * x;
+    }
+    if x1 > 0.0 { y1 * (x / x1).max(0.0) } else { y1 }
+}
+
+/// What a shop of this shape will take. `pilots` are two, the smaller one first.
+pub(super) fn forecast(pilots: &[Observed], target: &Shape, limits: &Limits) -> Forecast {
+    let [small, large] = pilots else {
+        debug_assert!(false, "there are two pilots");
+        return Forecast {
+            seconds: 0.0,
+            peak_bytes: 0.0,
+            serving_bytes: 0.0,
+            swap_bytes: 0.0,
+            snapshot_bytes: BTreeMap::new(),
+            stages: Vec::new(),
+        };
+    };
+    let sizes = [Size::of(small), Size::of(large)];
+    // Guests are shoppers too: as many for each event as in the pilot.
+    let guests = (large.shoppers - large.users).max(0.0) / large.events;
+    let size = Size {
+        shoppers: target.users + guests * target.events,
+        items: target.items,
+        events: target.events,
+        held_out: (large.held_out * target.users / large.users).min(limits.held_out_max),
+    };
+    let mut seen: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
+    let stages: Vec<Stage> = large
+        .stages
+        .iter()
+        .map(|stage| {
+            // The same part may be done twice.
+            let key = (stage.name.as_str(), stage.model.as_deref());
+            let nth = *seen.entry(key).and_modify(|n| *n += 1).or_insert(0);
+            let same = |other: &&Stage| (other.name.as_str(), other.model.as_deref()) == key;
+            let before = small.stages.iter().filter(same).nth(nth);
+            let x = sizes.map(|size| work(stage, &size, limits));
+            let y = [before.map_or(0.0, |before| before.seconds), stage.seconds];
+            Stage { seconds: along(x, y, work(stage, &size, limits)), ..stage.clone() }
+        })
+        .collect();
+    let rows = |size: &Size| size.shoppers + size.items;
+    let of_part = |part: &str, size: &Size| match part {
+        "item_knn" | "rp3beta" | "ease" | "related" | "price_response" | "svd" | "als" => {
+            size.items
+        }
+        "names" => rows(size),
+        _ => size.events,
+    };
+    let snapshot_bytes: BTreeMap<String, f64> = large
+        .snapshot_bytes
+        .iter()
+        .map(|(part, &bytes)| {
+            let before = small.snapshot_bytes.get(part).copied().unwrap_or_default();
+            let x = sizes.map(|size| of_part(part, &size));
+            (part.clone(), along(x, [before, bytes], of_part(part, &size)))
+        })
+        .collect();
+    let snapshot: f64 = snapshot_bytes.values().sum();
+    let (before, peak) = memory([small, large], sizes, (&size, limits));
+    let serving_bytes = before + snapshot + limits.caches;
+    Forecast {
+        seconds: stages.iter().map(|stage| stage.seconds).sum(),
+        peak_bytes: peak,
+        serving_bytes,
+        swap_bytes: serving_bytes + snapshot,
+        snapshot_bytes,
+        stages,
+    }
+}
+
+/// Bytes before a run, and at its peak.
+fn memory(
+    pilots: [&Observed; 2],
+    sizes: [Size; 2],
+    (size, limits): (&Size, &Limits),
+) -> (f64, f64) {
+    let before = pilots.map(|pilot| pilot.before_bytes.unwrap_or_default());
+    let peak = pilots.map(|pilot| pilot.peak_bytes.unwrap_or_default());
+    // What is solved for at once: a matrix of whole numbers' worth, and what it is factorised in.
+    let dense = |size: &Size| 8.0 * size.items.min(limits.dense_items_max).powi(2);
+    let rest = [0, 1].map(|at: usize| (peak[at] - before[at] - dense(&sizes[at])).max(0.0));
+    let all = |size: &Size| size.events + size.shoppers + size.items;
+    let before = along(sizes.map(|size| size.items), before, size.items);
+    (before, before + dense(size) + along(sizes.map(|size| all(&size)), rest, all(size)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn near(a: f64, b: f64) {
+        assert!((a / b - 1.0).abs() < 1e-6, "{a} {b}");
+    }
+
+    const LIMITS: Limits = Limits { dense_items_max: 8_000.0, held_out_max: 2_000.0, caches: 1e6 };
+
+    fn stage(stage: &str, model: Option<&str>, seconds: f64) -> Stage {
+        Stage { name: stage.into(), model: model.map(Into::into), seconds }
+    }
+
+    /// A shop in which every part takes exactly what its law says, with a second of its own.
+    fn observed(scale: f64) -> Observed {
+        let size = Size {
+            shoppers: 1_200.0 * scale,
+            items: 500.0 * scale,
+            events: 50_000.0 * scale,
+            held_out: 300.0 * scale,
+        };
+        let stages = [
+            ("reading_events", None, 2e-6),
+            ("fit", Some("als"), 1e-7),
+            ("fit", Some("ease"), 1e-8),
+            ("measuring", Some("ease"), 1e-7),
+        ];
+        let stages = stages.map(|(name, model, rate)| {
+            let seconds = rate * work(&stage(name, model, 0.0), &size, &LIMITS);
+            stage(name, model, 1.0 + seconds)
+        });
+        let dense = 8.0 * size.items.powi(2);
+        Observed {
+            users: 1_000.0 * scale,
+            items: size.items,
+            shoppers: size.shoppers,
+            events: size.events,
+            held_out: size.held_out,
+            seconds: stages.iter().map(|stage| stage.seconds).sum(),
+            before_bytes: Some(3e7 + 900.0 * size.items),
+            peak_bytes: Some(
+                3e7 + 900.0 * size.items
+                    + dense
+                    + 100.0 * (size.events + size.shoppers + size.items),
+            ),
+            snapshot_bytes: BTreeMap::from([
+                ("als".into(), 256.0 * size.items),
+                ("histories".into(), 8.0 * size.events),
+            ]),
+            stages: stages.into(),
+        }
+    }
+
+    #[test]
+    fn what_grows_by_its_law_is_foretold_exactly() {
+        let truth = observed(6.0);
+        let target = Shape { users: truth.users, items: truth.items, events: truth.events };
+        let said = forecast(&[observed(1.0), observed(3.0)], &target, &LIMITS);
+        near(said.seconds, truth.seconds);
+        near(said.peak_bytes, truth.peak_bytes.unwrap());
+        for (part, bytes) in &said.snapshot_bytes {
+            near(*bytes, truth.snapshot_bytes[part]);
+        }
+        let snapshot: f64 = said.snapshot_bytes.values().sum();
+        near(said.swap_bytes - said.serving_bytes, snapshot);
+    }
+
+    #[test]
+    fn a_smaller_pilot_that_took_longer_does_not_make_time_run_backwards() {
+        near(along([1.0, 2.0], [3.0, 4.0], 10.0), 12.0);
+        near(along([1.0, 2.0], [5.0, 4.0], 10.0), 20.0);
+        near(along([1.0, 2.0], [1.0, 4.0], 10.0), 20.0);
+        near(along([2.0, 2.0], [4.0, 4.0], 4.0), 8.0);
+    }
+
+    #[test]
+    fn many_shoppers_are_measured_on_no_longer_than_the_settings_allow() {
+        let pilots = [observed(1.0), observed(3.0)];
+        let measured = |scale: f64| {
+            let target = Shape { users: 1e3 * scale, items: 500.0, events: 5e4 * scale };
+            let said = forecast(&pilots, &target, &LIMITS);
+            said.stages.iter().find(|stage| stage.name == "measuring").unwrap().seconds
+        };
+        assert!(measured(3.0) > measured(1.0));
+        near(measured(100.0), measured(1_000.0));
+    }
+}

@@ -1,0 +1,123 @@
+//! A small shop, learned from by a process of its own, so that nothing else is in its memory.
+
+use super::forecast::{Observed, Shape, Stage};
+use crate::{
+    cli::stocking::stock,
+    config::Config,
+    domain::{Clock, SystemClock},
+    record::store::sqlite::SqliteStore,
+    simulate::{SimulationParams, simulate},
+};
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// Events of the larger pilot.
+const EVENTS_MAX: f64 = 400_000.0;
+/// Events of a made-up customer in a day.
+const EVENTS_PER_DAY: f64 = 0.42;
+/// Days of history: fewer hold no second visits, more are beyond what is learned from.
+const DAYS: [f64; 2] = [28.0, 700.0];
+/// How many times smaller than the larger pilot the smaller one is.
+const STEP: f64 = 3.0;
+/// Beyond those that are solved for at once, the smaller pilot has this many times more items.
+const BEYOND_DENSE: f64 = 1.15;
+/// Fewest of anything in a pilot.
+const COUNT_MIN: f64 = 60.0;
+
+/// Two shops of the proportions of `target`, the smaller one first; the larger one is no larger than `target`.
+///
+/// A model solves for few items in another way than for many, so that a pilot for many has more than those.
+pub(super) fn shapes(target: &Shape, config: &Config) -> Vec<Shape> {
+    let dense = config.models.ease.dense_items_max as f64;
+    let share = (EVENTS_MAX / target.events).min(1.0);
+    let scaled = |share: f64| Shape {
+        users: (target.users * share).max(COUNT_MIN),
+        items: (target.items * share).max(COUNT_MIN),
+        events: (target.events * share).max(COUNT_MIN),
+    };
+    if target.items <= dense {
+        return vec![scaled(share / STEP), scaled(share)];
+    }
+    let with_items = |items: f64| {
+        let shape = scaled((items / target.items).min(share));
+        Shape { items: items.min(target.items), ..shape }
+    };
+    let least = BEYOND_DENSE * dense;
+    // The larger one is as large as its events allow.
+    let most = (target.items * share).min(least * STEP).max(least * STEP / 2.0);
+    vec![with_items(least), with_items(most)]
+}
+
+/// What `train --json` says.
+#[derive(Debug, Deserialize)]
+struct Trained {
+    seconds: f64,
+    memory: TrainedMemory,
+    report: TrainedReport,
+}
+
+#[derive(Debug, Deserialize)]
+struct TrainedMemory {
+    #[serde(rename = "before_bytes")]
+    before: Option<f64>,
+    #[serde(rename = "peak_bytes")]
+    peak: Option<f64>,
+    #[serde(rename = "snapshot_bytes")]
+    snapshot: BTreeMap<String, f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TrainedReport {
+    events: f64,
+    shoppers: f64,
+    holdout_shoppers: f64,
+    stages: Vec<Stage>,
+}
+
+/// Makes up a shop of about this shape and trains on it.
+pub(super) async fn run(shape: &Shape, config_file: Option<&Path>) -> anyhow::Result<Observed> {
+    let folder = tempfile::Builder::new().prefix("shopkeeper-estimate").tempdir()?;
+    let days = (shape.events / shape.users / EVENTS_PER_DAY).clamp(DAYS[0], DAYS[1]);
+    let params = SimulationParams {
+        n_items: shape.items as usize,
+        n_shoppers: (shape.events / days / EVENTS_PER_DAY).max(COUNT_MIN) as usize,
+        days: days as u32,
+        ..SimulationParams::new(7, SystemClock.now())
+    };
+    let simulation = tokio::task::spawn_blocking(move || simulate(&params)).await??;
+    let store = SqliteStore::open(&folder.path().join("shopkeeper.db"), 2).await?;
+    stock(&store, &simulation, params.end).await?;
+    drop(store);
+    let mut command = Command::new(std::env::current_exe()?);
+    if let Some(file) = config_file {
+        command.arg("--config").arg(file);
+    }
+    command
+        .args(["--json", "train"])
+        .env("SHOPKEEPER__STORAGE__DIR", folder.path())
+        .env("SHOPKEEPER__DATABASE__URL", "sqlite")
+        .stdin(Stdio::null());
+    let done = tokio::task::spawn_blocking(move || command.output()).await?;
+    let done = done.context("cannot start a training run")?;
+    let why = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "a training run on a made-up shop failed: {}", why.trim());
+    let trained: Trained =
+        serde_json::from_slice(&done.stdout).context("a training run said what cannot be read")?;
+    Ok(Observed {
+        users: params.n_shoppers as f64,
+        items: shape.items.floor(),
+        shoppers: trained.report.shoppers,
+        events: trained.report.events,
+        held_out: trained.report.holdout_shoppers,
+        seconds: trained.seconds,
+        before_bytes: trained.memory.before,
+        peak_bytes: trained.memory.peak,
+        snapshot_bytes: trained.memory.snapshot,
+        stages: trained.report.stages,
+    })
+}
