@@ -3,7 +3,7 @@
 use crate::{
     api::{
         ApiState, answers::Answers, policies::Policies, router, rule_book::RuleBook,
-        scoring::Scoring, shelves::Shelves, state::ApiParts,
+        scoring::Scoring, shelves::Shelves, sieves::Sieves, state::ApiParts,
     },
     config::{Config, GoalName},
     decide::price::{
@@ -168,7 +168,10 @@ impl App {
             keep_runs: config.pricing.keep_runs,
             metrics: metrics.clone(),
         });
+        let sieves = Arc::new(Sieves::default());
+        live.catalogue.watch(sieves.clone());
         let state = ApiState::from(ApiParts {
+            sieves,
             currency: config.currency(),
             price_policy,
             pricing,

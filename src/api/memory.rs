@@ -47,7 +47,7 @@ pub(super) fn memory(
         next_swap_bytes: (total as f64 * growth) as usize,
         snapshot_bytes: parts,
         list_cache_bytes: state.shelves.n_bytes(),
-        filter_bytes: state.live.catalogue.sieves.n_bytes(),
+        filter_bytes: state.sieves.n_bytes(),
         answers_bytes: state.answers.n_bytes(),
         ingest_queue_events: state.metrics.ingest_queue.get(),
         live_shoppers: state.live.shoppers.len(),

@@ -31,6 +31,7 @@ pub mod rule_book;
 pub mod rules;
 pub mod scoring;
 pub mod shelves;
+pub mod sieves;
 pub mod simulation;
 pub mod state;
 pub mod why;

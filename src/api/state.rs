@@ -6,6 +6,7 @@ use super::{
     rule_book::{Book, RuleBook},
     scoring::Scoring,
     shelves::Shelves,
+    sieves::Sieves,
 };
 use crate::{
     config::Config,
@@ -68,6 +69,8 @@ pub struct ApiParts {
     pub snapshots: Arc<SnapshotCell>,
     /// Ready shelves.
     pub shelves: Arc<Shelves>,
+    /// What filters make of the items.
+    pub sieves: Arc<Sieves>,
     /// Where lists are made that take their time.
     pub scoring: Scoring,
     /// The answers of late.
@@ -101,9 +104,8 @@ impl Goods for ApiParts {
 
     fn sieve(&self, snapshot: &Snapshot, filter: &Filter) -> Option<Arc<Sieve>> {
         let served = self.snapshots.current();
-        let catalogue = &self.live.catalogue;
         let is_served = served.version == snapshot.version;
-        is_served.then(|| catalogue.sieves.of(filter, &served, |id| catalogue.item(id)))?
+        is_served.then(|| self.sieves.of(filter, &served, &self.live.catalogue))?
     }
 
     fn category_filter(&self, category: &str) -> Filter {

@@ -1,12 +1,11 @@
 //! Items as they are now, with the prices that were in force lately.
 
-use super::sieves::Sieves;
 use crate::domain::{
     Cents, Item, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp, time::DAY_MS,
 };
 use dashmap::DashMap;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -27,8 +26,13 @@ pub struct Catalogue {
     entries: DashMap<ItemId, Entry>,
     items_max: usize,
     epoch: AtomicU64,
-    /// What filters make of the items.
-    pub sieves: Sieves,
+    watch: OnceLock<Arc<dyn ItemWatch>>,
+}
+
+/// Wants to know of every change before anybody can tell that the catalogue has changed.
+pub trait ItemWatch: Send + Sync {
+    /// The item is now this one.
+    fn changed(&self, item: &ItemId, catalogue: &Catalogue);
 }
 
 impl Catalogue {
@@ -38,8 +42,14 @@ impl Catalogue {
             entries: DashMap::new(),
             items_max,
             epoch: AtomicU64::new(0),
-            sieves: Sieves::default(),
+            watch: OnceLock::new(),
         }
+    }
+
+    /// From now on, `watch` is told of every change; only the first one ever is.
+    pub fn watch(&self, watch: Arc<dyn ItemWatch>) {
+        let is_first = self.watch.set(watch).is_ok();
+        debug_assert!(is_first, "somebody watches already");
     }
 
     /// The item as it is now, also a removed one.
@@ -68,7 +78,9 @@ impl Catalogue {
         let item_id = item.item_id.clone();
         if self.take(item) {
             // Before anybody is told: a list of the new epoch must not be made from bits of the old one.
-            self.sieves.update(&item_id, |id| self.item(id));
+            if let Some(watch) = self.watch.get() {
+                watch.changed(&item_id, self);
+            }
             self.epoch.fetch_add(1, Ordering::AcqRel);
         }
     }

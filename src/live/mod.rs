@@ -7,7 +7,6 @@
 pub mod catalogue;
 pub mod follower;
 pub mod shoppers;
-pub mod sieves;
 
 use crate::{
     domain::{Event, ItemId, Sequence, StoredRules, Timestamp, UserId},

@@ -7,6 +7,7 @@
 use crate::{
     decide::filter::{Filter, ItemView, Sieve},
     domain::{Item, ItemId, Timestamp},
+    live::catalogue::{Catalogue, ItemWatch},
     snapshot::Snapshot,
 };
 use arc_swap::ArcSwap;
@@ -44,7 +45,7 @@ impl Sieves {
         &self,
         filter: &Filter,
         snapshot: &Arc<Snapshot>,
-        item: impl Fn(&ItemId) -> Option<Arc<Item>>,
+        catalogue: &Catalogue,
     ) -> Option<Arc<Sieve>> {
         if filter.depends_on_time() || snapshot.items.len() < ITEMS_MIN {
             return None;
@@ -58,7 +59,7 @@ impl Sieves {
         };
         let known = find().or_else(|| {
             let _making = self.making.try_lock().ok()?;
-            find().or_else(|| Some(self.make(filter, snapshot, &item)))
+            find().or_else(|| Some(self.make(filter, snapshot, catalogue)))
         })?;
         known.needed.store(self.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         known.sieve.is_ready().then(|| known.sieve.clone())
@@ -68,7 +69,7 @@ impl Sieves {
         &self,
         filter: &Filter,
         snapshot: &Arc<Snapshot>,
-        item: &impl Fn(&ItemId) -> Option<Arc<Item>>,
+        catalogue: &Catalogue,
     ) -> Arc<Kept> {
         let sieve = Sieve::new(filter.clone(), snapshot.version, snapshot.items.len());
         let made = Arc::new(Kept {
@@ -87,23 +88,26 @@ impl Sieves {
         kept.push(made.clone());
         // Known before it is filled: what changes meanwhile is looked at again.
         self.kept.store(Arc::new(kept));
-        made.sieve.fill(|at| item(&snapshot.items[at]).is_some_and(|item| passes(filter, &item)));
+        let item = |at: usize| catalogue.item(&snapshot.items[at]);
+        made.sieve.fill(|at| item(at).is_some_and(|item| passes(filter, &item)));
         made
-    }
-
-    /// Looks again at an item that has changed.
-    pub fn update(&self, item_id: &ItemId, item: impl Fn(&ItemId) -> Option<Arc<Item>>) {
-        for kept in self.kept.load().iter() {
-            let Some(snapshot) = kept.snapshot.upgrade() else { continue };
-            let Some(at) = snapshot.item_position(item_id) else { continue };
-            let passes = || item(item_id).is_some_and(|item| passes(kept.sieve.filter(), &item));
-            kept.sieve.update(at as usize, passes);
-        }
     }
 
     /// Bytes held.
     pub fn n_bytes(&self) -> usize {
         self.kept.load().iter().map(|kept| kept.sieve.n_bytes()).sum()
+    }
+}
+
+impl ItemWatch for Sieves {
+    fn changed(&self, item: &ItemId, catalogue: &Catalogue) {
+        for kept in self.kept.load().iter() {
+            let Some(snapshot) = kept.snapshot.upgrade() else { continue };
+            let Some(at) = snapshot.item_position(item) else { continue };
+            let filter = kept.sieve.filter();
+            let passes = || catalogue.item(item).is_some_and(|item| passes(filter, &item));
+            kept.sieve.update(at as usize, passes);
+        }
     }
 }
 
@@ -117,7 +121,6 @@ mod tests {
     use super::*;
     use crate::{
         domain::{Cents, ItemFields},
-        live::catalogue::Catalogue,
         snapshot::Contents,
     };
 
@@ -135,6 +138,7 @@ mod tests {
             first_seen_at: Timestamp(0),
             updated_at: Timestamp(0),
             removed: false,
+            back_on_sale_at: None,
             revision,
         }
     }
@@ -144,55 +148,59 @@ mod tests {
         Arc::new(Contents { version, items, ..Contents::default() }.into())
     }
 
-    fn shop() -> Catalogue {
-        let catalogue = Catalogue::new(N);
+    fn shop() -> (Catalogue, Arc<Sieves>) {
+        let (catalogue, sieves) = (Catalogue::new(N), Arc::new(Sieves::default()));
+        catalogue.watch(sieves.clone());
         (0..N).for_each(|at| catalogue.apply(item(at, at as i64, 1)));
-        catalogue
+        (catalogue, sieves)
     }
 
-    fn sieve(catalogue: &Catalogue, filter: &str, snapshot: &Arc<Snapshot>) -> Option<Arc<Sieve>> {
-        let filter = Filter::parse(filter, 2).unwrap();
-        catalogue.sieves.of(&filter, snapshot, |id| catalogue.item(id))
+    fn sieve(
+        (catalogue, sieves): &(Catalogue, Arc<Sieves>),
+        filter: &str,
+        snapshot: &Arc<Snapshot>,
+    ) -> Option<Arc<Sieve>> {
+        sieves.of(&Filter::parse(filter, 2).unwrap(), snapshot, catalogue)
     }
 
     #[test]
     fn a_changed_item_passes_or_not_at_once() {
-        let (catalogue, snapshot) = (shop(), snapshot(1, N));
-        let cheap = sieve(&catalogue, "price < 1", &snapshot).unwrap();
+        let (shop, snapshot) = (shop(), snapshot(1, N));
+        let cheap = sieve(&shop, "price < 1", &snapshot).unwrap();
         assert!((0..N).all(|at| cheap.holds(at) == (at < 100)));
-        catalogue.apply(item(3, 400, 2));
-        catalogue.apply(item(4_000, 4, 2));
+        shop.0.apply(item(3, 400, 2));
+        shop.0.apply(item(4_000, 4, 2));
         // Older than what is known: nothing changes.
-        catalogue.apply(item(5, 700, 0));
+        shop.0.apply(item(5, 700, 0));
         assert!(!cheap.holds(3) && cheap.holds(4_000) && cheap.holds(5));
-        let again = sieve(&catalogue, "price<1.00", &snapshot).unwrap();
+        let again = sieve(&shop, "price<1.00", &snapshot).unwrap();
         assert!(Arc::ptr_eq(&cheap, &again));
     }
 
     #[test]
     fn what_time_changes_and_what_is_short_is_asked_item_by_item() {
-        let catalogue = shop();
-        assert!(sieve(&catalogue, "price < 1 and age_days < 3", &snapshot(1, N)).is_none());
-        assert!(sieve(&catalogue, "price < 1", &snapshot(1, 100)).is_none());
+        let shop = shop();
+        assert!(sieve(&shop, "price < 1 and age_days < 3", &snapshot(1, N)).is_none());
+        assert!(sieve(&shop, "price < 1", &snapshot(1, 100)).is_none());
     }
 
     #[test]
     fn only_the_served_snapshot_has_sieves_and_only_so_many() {
-        let (catalogue, first, second) = (shop(), snapshot(1, N), snapshot(2, N));
-        let old = sieve(&catalogue, "price < 1", &first).unwrap();
-        assert!(sieve(&catalogue, "price < 2", &second).is_some());
-        let one = catalogue.sieves.n_bytes();
+        let (shop, first, second) = (shop(), snapshot(1, N), snapshot(2, N));
+        let old = sieve(&shop, "price < 1", &first).unwrap();
+        assert!(sieve(&shop, "price < 2", &second).is_some());
+        let one = shop.1.n_bytes();
         assert_eq!(one, old.n_bytes());
         for price in 3..(SIEVES_MAX + 10) {
-            assert!(sieve(&catalogue, &format!("price < {price}"), &second).is_some());
+            assert!(sieve(&shop, &format!("price < {price}"), &second).is_some());
             // Needed all the time, so that it stays.
-            sieve(&catalogue, "price < 2", &second).unwrap();
+            sieve(&shop, "price < 2", &second).unwrap();
         }
-        assert_eq!(catalogue.sieves.n_bytes(), SIEVES_MAX * one);
-        let kept = catalogue.sieves.kept.load();
+        assert_eq!(shop.1.n_bytes(), SIEVES_MAX * one);
+        let kept = shop.1.kept.load();
         assert!(kept.iter().any(|kept| kept.sieve.filter().as_str() == "price < 2"));
         drop((first, second));
-        catalogue.apply(item(3, 400, 9));
+        shop.0.apply(item(3, 400, 9));
         assert!(old.holds(3), "nobody is served by its snapshot");
     }
 }
