@@ -45,6 +45,7 @@ fn item(
         first_seen_at: Timestamp(0),
         updated_at: Timestamp(0),
         removed: false,
+        back_on_sale_at: None,
         revision: 1,
     }
 }

@@ -6,7 +6,7 @@ const NUMBERS: &[&str] = &["quantity", "value", "stock", "lead_time_days"];
 /// Text, or a number of seconds or milliseconds.
 const TIMES: &[&str] = &["timestamp", "Timestamp", "time"];
 const LISTS: &[&str] = &["categories", "tags"];
-const BOOLEANS: &[&str] = &["available"];
+const BOOLEANS: &[&str] = &["available", "promoted"];
 const OBJECTS: &[&str] = &["properties", "attributes"];
 
 /// The object that a row stands for; an empty cell stands for a field that is left out.

@@ -15,6 +15,7 @@ pub(super) fn item(id: &str, fields: ItemFields) -> Item {
         first_seen_at: NOW.plus_ms(-10 * DAY_MS),
         updated_at: NOW,
         removed: false,
+        back_on_sale_at: None,
         revision: 1,
     }
 }
