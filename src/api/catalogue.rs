@@ -43,6 +43,7 @@ pub struct ItemAnswer {
     pub lead_time_days: Option<u32>,
     pub image_url: Option<String>,
     pub available: bool,
+    /// Whether it is shown more prominently than usual.
     pub promoted: bool,
     pub group: Option<String>,
     pub attributes: Map<String, Value>,

@@ -13,6 +13,7 @@ mod recommendations;
 mod related;
 mod rules;
 mod search;
+mod stock_outs;
 
 mod scenarios;
 mod snapshots;

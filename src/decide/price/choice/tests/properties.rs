@@ -96,12 +96,12 @@ pub(super) fn cases() -> impl Strategy<Value = Case> {
     let weeks = || prop::option::of(0.0..20.0_f64);
     let stock = prop::option::of((0_u64..200, weeks(), weeks()));
     let index = prop::option::of((500.0..2000.0_f64, prop::bool::ANY));
-    let item = (0_u32..1000, 0_i64..50, prop::bool::ANY);
+    let item = (0_u32..1000, 0_i64..50, prop::bool::ANY, prop::bool::weighted(0.1));
     let prices = (cents(500, 2000), prop::option::weighted(0.9, (0_i64..1200).prop_map(Cents)));
     let rest = (stock, index, item, prices);
     (limits(), policies(), beliefs(), pasts(), rest).prop_map(
         |(limits, policy, demand, past, rest)| {
-            let (stock, index, (item, slot, may_explore), (list, cost)) = rest;
+            let (stock, index, (item, slot, may_explore, is_promoted), (list, cost)) = rest;
             Case {
                 item: ItemId::new(format!("item-{item}")).unwrap(),
                 at: NOW.plus_ms(slot * DAY_MS),
@@ -123,6 +123,7 @@ pub(super) fn cases() -> impl Strategy<Value = Case> {
                 }),
                 may_explore,
                 policy,
+                is_promoted,
                 ..case()
             }
         },
