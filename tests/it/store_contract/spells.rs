@@ -185,11 +185,11 @@ const BEFORE_SPELLS: i64 = 8;
 
 /// Items as they were written before there were spells.
 const OLD_ITEMS: &str = r#"insert into items (item_id, fields, first_seen_ms, updated_ms, removed, revision) values
-    ('a', '{"stock":0}', 1, 1700000000001, false, 1),
-    ('b', '{"stock":10}', 1, 1700000000002, false, 2),
-    ('c', '{"available":false,"stock":1}', 1, 1700000000003, false, 3),
-    ('d', '{"available":true}', 1, 1700000000004, false, 4),
-    ('e', '{}', 1, 1700000000005, true, 5)"#;
+    ('a', '{"stock":0}', 1, 1700000000001, false, 1001),
+    ('b', '{"stock":10}', 1, 1700000000002, false, 1002),
+    ('c', '{"available":false,"stock":1}', 1, 1700000000003, false, 1003),
+    ('d', '{"available":true}', 1, 1700000000004, false, 1004),
+    ('e', '{}', 1, 1700000000005, true, 1005)"#;
 
 /// The migrations for one of the databases.
 async fn migrations(database: &str) -> Migrator {
