@@ -3,9 +3,9 @@
 use super::{StoreError, Totals, draft::Standing};
 use crate::domain::{
     Cents, CompetitorOffer, CompetitorPrice, Condition, Credit, Credited, ErasureReceipt, Event,
-    EventContext, EventKind, IdError, Item, ItemId, ItemSpell, Lottery, Merge, ModelRun,
-    PriceDecision, PriceEntry, PriceReason, PriceRun, RecordedEvent, RuleId, RunOutcome, RunState,
-    Sequence, SessionId, SpellKind, StoredRule, Timestamp, User, UserId, VariantTally,
+    EventContext, EventKind, IdError, Item, ItemId, Lottery, Merge, ModelRun, PriceDecision,
+    PriceEntry, PriceReason, PriceRun, RecordedEvent, RuleId, RunOutcome, RunState, Sequence,
+    SessionId, StoredRule, Timestamp, User, UserId, VariantTally,
 };
 use serde::de::DeserializeOwned;
 
@@ -161,27 +161,6 @@ impl TryFrom<PriceRow> for PriceEntry {
             from: Timestamp(row.from_ms),
             to: row.to_ms.map(Timestamp),
             reason: price_reason(&row.reason, row.expected_minor, row.chance_ppm)?,
-        })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-pub(super) struct SpellRow {
-    item_id: String,
-    kind: String,
-    from_ms: i64,
-    to_ms: Option<i64>,
-}
-
-impl TryFrom<SpellRow> for ItemSpell {
-    type Error = StoreError;
-    fn try_from(row: SpellRow) -> Result<Self, StoreError> {
-        let kind = SpellKind::from_name(&row.kind);
-        Ok(Self {
-            item: ItemId::new(row.item_id).map_err(|error| corrupt("spell", error))?,
-            kind: kind.ok_or_else(|| corrupt("spell", format_args!("kind {:?}", row.kind)))?,
-            from: Timestamp(row.from_ms),
-            to: row.to_ms.map(Timestamp),
         })
     }
 }

@@ -4,10 +4,10 @@ use super::super::{
     StoreError,
     draft::SpellStep,
     postgres::PostgresStore,
-    rows::{self, SpellRow, to_json},
+    rows::{self, to_json},
     sqlite::SqliteStore,
 };
-use crate::domain::{ItemId, ItemSpell, Timestamp};
+use crate::domain::{ItemId, ItemSpell, SpellKind, Timestamp};
 use async_trait::async_trait;
 use sqlx::{Postgres, Sqlite, Transaction};
 
@@ -35,7 +35,8 @@ pub trait Spells: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ItemSpell>, StoreError>;
 
-    /// Forgets spells that had ended by `before`; answers how many. What is learned looks no farther back.
+    /// Forgets spells that had ended by `before`; answers how many. The trainer does so at every run, so that the store
+    /// keeps those of as many weeks as are learned from, and one open spell for each item and kind.
     async fn drop_spells(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
@@ -71,6 +72,28 @@ super::for_both! {
             let dropped = dropped.map_err(StoreError::while_doing("drop spells of items"))?;
             Ok(dropped.rows_affected())
         }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SpellRow {
+    item_id: String,
+    kind: String,
+    from_ms: i64,
+    to_ms: Option<i64>,
+}
+
+impl TryFrom<SpellRow> for ItemSpell {
+    type Error = StoreError;
+    fn try_from(row: SpellRow) -> Result<Self, StoreError> {
+        let corrupt = |detail: String| StoreError::Corrupt { what: "spell", detail };
+        let kind = SpellKind::from_name(&row.kind);
+        Ok(Self {
+            item: ItemId::new(row.item_id).map_err(|error| corrupt(error.to_string()))?,
+            kind: kind.ok_or_else(|| corrupt(format!("kind {:?}", row.kind)))?,
+            from: Timestamp(row.from_ms),
+            to: row.to_ms.map(Timestamp),
+        })
     }
 }
 

@@ -170,6 +170,25 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_tried_while_an_item_is_sold_out_just_back_or_promoted(case in cases()) {
+        let dwell_ms = case.policy.explore.dwell_days * DAY_MS as f64;
+        let just_back = |at: Timestamp| (case.at.since_ms(at) as f64) < dwell_ms || at >= case.at;
+        let is_out = case.stock.is_some_and(|stock| stock.units == 0);
+        if is_out || case.is_promoted || case.past.sold_out_at.is_some_and(just_back) {
+            prop_assert!(!choose_without_curve(&case).exploration.is_exploring());
+        }
+        // But for that, what is tried is the same.
+        let usual = Case {
+            past: Past { sold_out_at: None, ..case.past },
+            is_promoted: false,
+            ..case.clone()
+        };
+        if choose_without_curve(&case).exploration.is_exploring() {
+            prop_assert_eq!(choose_without_curve(&usual), choose_without_curve(&case));
+        }
+    }
+
+    #[test]
     fn equal_cases_have_equal_choices(case in cases()) {
         let choice = choose(&case);
         prop_assert_eq!(&choice, &choose(&case.clone()));
