@@ -1,5 +1,5 @@
--- When an item could not be bought, and when it was promoted: from from_ms (inclusive) to to_ms (exclusive); open while
--- it still is so.
+-- When an item could not be bought, and when it was promoted: from from_ms (inclusive) to to_ms (exclusive); open
+-- while it still is so.
 create table item_spells (
     item_id text collate "C" not null references items (item_id),
     kind text not null,                  -- SpellKind::name

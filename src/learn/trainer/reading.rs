@@ -100,8 +100,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// Reads the ledger of the weeks that price response is learned from, with what bears on sales beside the price, for
-    /// the items of the log.
+    /// Reads the ledger of the weeks that price response is learned from, with what bears on sales beside the price,
+    /// for the items of the log.
     pub(super) async fn read_prices(&self, now: Timestamp) -> Result<PriceRecords, TrainError> {
         let (positions, as_of): (FxHashMap<ItemId, u32>, Timestamp) = {
             let memory = self.memory();
@@ -139,8 +139,8 @@ impl Trainer {
             }
         }
         tracing::warn!(
-            "stock-outs and promotions are more than price response reads; those of items late in the order of ids are \
-             not taken into account"
+            "stock-outs and promotions are more than price response reads; those of items late in the order of ids \
+             are not taken into account"
         );
         Ok(())
     }

@@ -114,7 +114,7 @@ impl Draft {
         self.before.as_ref().is_some_and(|item| item.is_in(kind))
     }
 
-    /// The spells that begin or end with this change. What came and went within it took no time, and is nobody's spell.
+    /// The spells that begin or end with this change. What came and went within it took no time, and is no spell.
     pub(super) fn spell_steps(&self) -> impl Iterator<Item = SpellStep> {
         let changed = SpellKind::ALL.into_iter().filter_map(|kind| {
             let begins = self.item.is_in(kind);

@@ -21,13 +21,13 @@ const DROP_ENDED: &str = "delete from item_spells where to_ms is not null and to
 
 /// When items could not be bought, and when they were promoted.
 ///
-/// Spells are told by changes of items alone: of the time before the store began to keep them, nothing is known, and the
-/// item counts as buyable and not promoted. Spells of one item and kind do not overlap, and take time: what ends when it
-/// begins was never there. A clock that goes back does not move what is recorded already.
+/// Spells are told by changes of items alone: of the time before the store began to keep them, nothing is known, and
+/// the item counts as buyable and not promoted. Spells of one item and kind do not overlap, and take time: what ends
+/// when it begins was never there. A clock that goes back does not move what is recorded already.
 #[async_trait]
 pub trait Spells: Send + Sync {
-    /// Spells that were going on at any time since `from`, by item, kind and time: those whose item id is above `after`,
-    /// cut after whole items once `limit` is reached.
+    /// Spells that were going on at any time since `from`, by item, kind and time: those whose item id is above
+    /// `after`, cut after whole items once `limit` is reached.
     async fn spells_since(
         &self,
         from: Timestamp,
@@ -35,8 +35,8 @@ pub trait Spells: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ItemSpell>, StoreError>;
 
-    /// Forgets spells that had ended by `before`; answers how many. The trainer does so at every run, so that the store
-    /// keeps those of as many weeks as are learned from, and one open spell for each item and kind.
+    /// Forgets spells that had ended by `before`; answers how many. The trainer does so at every run, so that the
+    /// store keeps those of as many weeks as are learned from, and one open spell for each item and kind.
     async fn drop_spells(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
@@ -114,7 +114,8 @@ impl PostgresStore {
     const CLOSE_SPELLS: &str = "update item_spells set to_ms = $2 where to_ms is null \
          and (item_id, kind) in (select v ->> 0, v ->> 1 from json_array_elements($1::json) as t(v))";
     const OPEN_SPELLS: &str = "insert into item_spells (item_id, kind, from_ms) select v ->> 0, v ->> 1, \
-         greatest($2::bigint, (select max(s.to_ms) from item_spells s where s.item_id = v ->> 0 and s.kind = v ->> 1)) \
+         greatest($2::bigint, (select max(s.to_ms) from item_spells s \
+         where s.item_id = v ->> 0 and s.kind = v ->> 1)) \
          from json_array_elements($1::json) as t(v) on conflict do nothing";
 }
 

@@ -1,12 +1,12 @@
-//! Builds a panel from what a shop records: orders, the ledger of prices, competitors' prices, and the times in which an
-//! item was sold out or promoted.
+//! Builds a panel from what a shop records: orders, the ledger of prices, competitors' prices, and the times in which
+//! an item was sold out or promoted.
 //!
 //! Rules, one by one:
 //! - A period's price is the mean of the logarithm of price over the time on sale, its exposure that time
 //!   over its length.
-//! - A period in which an item with a price was sold out all the time, or nearly, is left out and counted: that nothing
-//!   was sold then says nothing of demand. Of the time before stock-outs were recorded nothing is known; the item counts as
-//!   on sale.
+//! - A period in which an item with a price was sold out all the time, or nearly, is left out and counted: that
+//!   nothing was sold then says nothing of demand. Of the time before stock-outs were recorded nothing is known; the
+//!   item counts as on sale.
 //! - Its promotion is the share of the time on sale in which it was promoted.
 //! - Orders outside the time on sale are left out, as their time is; so are returns, which say nothing of the
 //!   price of the day they are sent back.

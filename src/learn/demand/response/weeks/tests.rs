@@ -259,9 +259,9 @@ proptest! {
     }
 }
 
-/// The elasticity that is learned of one of 20 items at 12.00 and 8.00 in turn, which sell 20·(10/p)^3.5 in a week. Cut to
-/// 8.00, they are promoted every other time, which sells `lift` times as much, and are sold out after the first `share` of
-/// the week.
+/// The elasticity that is learned of one of 20 items at 12.00 and 8.00 in turn, which sell 20·(10/p)^3.5 in a week.
+/// Cut to 8.00, they are promoted every other time, which sells `lift` times as much, and are sold out after the first
+/// `share` of the week.
 fn learned(share: f64, lift: f64, records: impl Fn(&[Spell], &[Spell]) -> [Vec<Spell>; 2]) -> f64 {
     const N_WEEKS: u32 = 24;
     let (mut sales, mut prices, mut sold_out, mut promoted) = (vec![], vec![], vec![], vec![]);
@@ -307,7 +307,8 @@ fn recorded_stock_outs_and_promotions_keep_them_from_passing_for_the_price() {
     is_true(learned(1.0, 2.0, |_, promoted| [vec![], promoted.to_vec()]));
     is_true(learned(0.4, 2.0, |sold_out, promoted| [sold_out.to_vec(), promoted.to_vec()]));
     // Not recorded, an item that sells out when it is cheap seems to answer less to its price: the logarithm of
-    // 0.4·1.5^3.5 over that of 1.5 is 1.24. What a promotion sells seems to be the price's doing: 1.5·1.5^3.5 gives 4.5.
+    // 0.4·1.5^3.5 over that of 1.5 is 1.24. What a promotion sells seems to be the price's doing: 1.5·1.5^3.5 gives
+    // 4.5.
     let unknown = |_: &[Spell], _: &[Spell]| [vec![], vec![]];
     let (sold_out, promoted) = (learned(0.4, 1.0, unknown), learned(1.0, 2.0, unknown));
     assert!(sold_out > -1.6 && promoted < -4.0, "{sold_out} {promoted}");
