@@ -43,6 +43,8 @@ pub struct ItemAnswer {
     pub lead_time_days: Option<u32>,
     pub image_url: Option<String>,
     pub available: bool,
+    /// Whether it is shown more prominently than usual.
+    pub promoted: bool,
     pub group: Option<String>,
     pub attributes: Map<String, Value>,
     /// What it costs now.
@@ -71,6 +73,7 @@ fn item_answer(state: &ApiState, item: &Item) -> ItemAnswer {
         lead_time_days: fields.lead_time_days,
         image_url: fields.image_url,
         available: fields.available.unwrap_or(true),
+        promoted: fields.promoted.unwrap_or(false),
         group: fields.group,
         attributes: fields.attributes,
         price_in_force: money(item.price_in_force),

@@ -12,7 +12,7 @@ use crate::{
         Bounds,
         choice::{Case, Change, Choice, CurvePoint, NoTrial, RailEffect, choose},
     },
-    domain::{Cents, Timestamp, time::HOUR_MS},
+    domain::{Cents, ItemId, Timestamp, time::HOUR_MS},
     learn::demand::response::{DemandBelief, Elasticity},
 };
 use axum::{Json, extract::State};
@@ -54,6 +54,8 @@ pub struct ResponseAnswer {
     effective_weeks: f64,
     /// Units sold in them.
     units: f64,
+    /// Weeks that say nothing because the item could not be bought in them.
+    weeks_sold_out: u32,
     /// Weeks whose price was drawn at random.
     n_randomised: u32,
     /// Least and greatest price tried.
@@ -61,7 +63,9 @@ pub struct ResponseAnswer {
 }
 
 impl ResponseAnswer {
-    fn of(state: &ApiState, demand: &DemandBelief) -> Self {
+    fn of(state: &ApiState, item: &ItemId, demand: &DemandBelief) -> Self {
+        let snapshot = state.snapshots.current();
+        let response = snapshot.price_response.as_ref().zip(snapshot.item_position(item));
         let evidence = demand.evidence.as_ref();
         let amount = |price: f64| state.money(Cents(price.round() as i64));
         let grade = evidence.map_or(4, |evidence| evidence.grade as usize);
@@ -73,6 +77,7 @@ impl ResponseAnswer {
             n_price_points: evidence.map_or(0, |evidence| evidence.n_price_points),
             effective_weeks: evidence.map_or(0.0, |evidence| evidence.exposed_periods),
             units: evidence.map_or(0.0, |evidence| evidence.units),
+            weeks_sold_out: response.map_or(0, |(response, at)| response.left_out(at as usize)),
             n_randomised: evidence.map_or(0, |evidence| evidence.n_randomised),
             tried: evidence.map(|evidence| BoundsAnswer {
                 low: amount(evidence.price_min),
@@ -143,8 +148,13 @@ pub struct TrialAnswer {
     in_force_is_drawn: bool,
     /// The chance that the price in force had, if it was drawn.
     in_force_propensity: Option<f64>,
-    /// Why no trial would begin now; null if one may.
+    /// Why no trial would begin now: `disabled`, `not_drawn`, `dwell`, `sold_out`, `cool_down` (it came back on sale a
+    /// short while ago), `promoted`, `not_free`, `nothing_to_risk` or `one_price`; null if one may.
     not_now: Option<&'static str>,
+    /// When the item came back after it could not be bought; null if it never was so, or is so now.
+    back_on_sale_at: Option<String>,
+    /// Whether the merchant promotes the item now.
+    promoted: bool,
 }
 
 /// How old what is known is, in hours.
@@ -291,8 +301,10 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
             in_force_is_drawn: false,
             in_force_propensity: None,
             not_now: choice.exploration.not_exploring.map(NoTrial::name),
+            back_on_sale_at: case.past.sold_out_at.filter(|&at| at < now).map(|at| at.to_string()),
+            promoted: case.is_promoted,
         },
-        demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(state, demand)),
+        demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(state, &case.item, demand)),
         ages_hours: AgesAnswer {
             learned_from: hours(now, snapshot.as_of),
             trained: hours(now, snapshot.trained_at),
@@ -374,7 +386,7 @@ pub async fn get_elasticity(
     let bias = response.and_then(|(response, at)| response.bias_of(at as usize));
     Ok(Json(ItemElasticity {
         item: item.to_string(),
-        demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(&state, demand)),
+        demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(&state, &item, demand)),
         bias_meter: bias.map(|(is_category, bias)| {
             let pair = |belief: crate::learn::demand::response::Belief| {
                 [belief.mean, belief.standard_error()]

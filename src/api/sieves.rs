@@ -65,12 +65,7 @@ impl Sieves {
         known.sieve.is_ready().then(|| known.sieve.clone())
     }
 
-    fn make(
-        &self,
-        filter: &Filter,
-        snapshot: &Arc<Snapshot>,
-        catalogue: &Catalogue,
-    ) -> Arc<Kept> {
+    fn make(&self, filter: &Filter, snapshot: &Arc<Snapshot>, catalogue: &Catalogue) -> Arc<Kept> {
         let sieve = Sieve::new(filter.clone(), snapshot.version, snapshot.items.len());
         let made = Arc::new(Kept {
             sieve: Arc::new(sieve),

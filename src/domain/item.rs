@@ -1,6 +1,6 @@
 //! What the shop sells.
 
-use super::{Cents, ItemId, Timestamp};
+use super::{Cents, ItemId, SpellKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -47,6 +47,9 @@ pub struct ItemFields {
     /// Whether the item may be shown at all; unknown means yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<bool>,
+    /// Whether the item is shown more prominently than usual: leaflet, front page, campaign; unknown means no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<bool>,
     /// Variants of one product share a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -70,6 +73,8 @@ pub struct Item {
     pub updated_at: Timestamp,
     /// Whether the merchant removed it; a removed item is never shown but its events stay.
     pub removed: bool,
+    /// When it could last be bought again after it could not; `None` = never.
+    pub back_on_sale_at: Option<Timestamp>,
     /// Rises with every change of any item; what a follower reads by.
     pub revision: i64,
 }
@@ -78,6 +83,19 @@ impl Item {
     /// Whether the item can be sold now: not removed, available, and not sold out.
     pub fn is_sellable(&self) -> bool {
         !self.removed && self.fields.available.unwrap_or(true) && self.fields.stock != Some(0)
+    }
+
+    /// Whether the merchant promotes the item now.
+    pub fn is_promoted(&self) -> bool {
+        !self.removed && self.fields.promoted.unwrap_or(false)
+    }
+
+    /// Whether a spell of this kind is going on.
+    pub fn is_in(&self, kind: SpellKind) -> bool {
+        match kind {
+            SpellKind::SoldOut => !self.is_sellable(),
+            SpellKind::Promoted => self.is_promoted(),
+        }
     }
 }
 
@@ -144,6 +162,7 @@ pub struct ItemPatch {
     pub lead_time_days: Patch<u32>,
     pub image_url: Patch<String>,
     pub available: Patch<bool>,
+    pub promoted: Patch<bool>,
     pub group: Patch<String>,
     pub attributes: Patch<Map<String, Value>>,
 }
@@ -172,6 +191,7 @@ impl ItemChange {
                 patch.lead_time_days.apply(&mut after.lead_time_days);
                 patch.image_url.apply(&mut after.image_url);
                 patch.available.apply(&mut after.available);
+                patch.promoted.apply(&mut after.promoted);
                 patch.group.apply(&mut after.group);
                 patch.attributes.apply_or_default(&mut after.attributes);
                 Some(after)

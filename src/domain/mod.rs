@@ -13,6 +13,7 @@ pub mod price;
 pub mod price_run;
 pub mod rule;
 pub mod run;
+pub mod spell;
 pub mod time;
 
 pub use credit::{Credit, Credited, VariantTally};
@@ -26,4 +27,5 @@ pub use price::{Lottery, PriceEntry, PriceReason};
 pub use price_run::{PriceDecision, PriceRun, RunState};
 pub use rule::{StoredRule, StoredRules};
 pub use run::{ModelRun, RunOutcome};
+pub use spell::{ItemSpell, SpellKind};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -69,6 +69,7 @@ impl Catalogue {
             first_seen_at: seen_at,
             updated_at: seen_at,
             removed: false,
+            back_on_sale_at: None,
             revision: 0,
         });
     }

@@ -3,12 +3,12 @@
 use shopkeeper::{
     cli::import::{Format, ImportReport, import},
     domain::{
-        Cents, EventKind, ItemChange, ItemId, Patch, PriceEntry, PriceReason, Timestamp,
+        Cents, EventKind, ItemChange, ItemId, Patch, PriceEntry, PriceReason, SpellKind, Timestamp,
         item::ItemPatch,
     },
     record::{
         forms::FormRules,
-        store::{Operations, Scope, Store, sqlite::SqliteStore},
+        store::{Operations, Scope, Spells, Store, sqlite::SqliteStore},
     },
 };
 use std::{
@@ -194,6 +194,27 @@ async fn items_are_stored_once_and_changed_when_they_change() {
     let lamp = shop.store.item(&id("a")).await.unwrap().unwrap();
     assert_eq!(lamp.fields.title.as_deref(), Some("Lamp"));
     assert_eq!(lamp.fields.price, Some(Cents(1190)));
+}
+
+#[tokio::test]
+async fn what_a_feed_says_of_stock_and_promotions_is_recorded_once() {
+    let shop = Shop::open().await;
+    let csv = b"item,stock,available,promoted\na,0,true,false\nb,3,true,TRUE\nc,,,\n";
+    let path = shop.file("items.csv", csv);
+    for _twice in 0..2 {
+        shop.import(Format::Items, &path).await;
+        let spells = shop.store.spells_since(Timestamp(0), None, 9).await.unwrap();
+        let found: Vec<_> = spells.iter().map(|s| (s.item.as_str(), s.kind, s.to)).collect();
+        assert_eq!(found, [("a", SpellKind::SoldOut, None), ("b", SpellKind::Promoted, None)]);
+    }
+    let path = shop.file(
+        "items.ndjson",
+        b"{\"item\":\"a\",\"stock\":5}\n{\"item\":\"b\",\"promoted\":null}\n",
+    );
+    shop.import(Format::Items, &path).await;
+    let [a, b] = [id("a"), id("b")];
+    assert!(shop.store.item(&a).await.unwrap().unwrap().back_on_sale_at.is_some());
+    assert!(!shop.store.item(&b).await.unwrap().unwrap().is_promoted());
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ fn item(
         first_seen_at: Timestamp(0),
         updated_at: Timestamp(0),
         removed: false,
+        back_on_sale_at: None,
         revision: 1,
     }
 }
@@ -234,6 +235,9 @@ proptest! {
         prop_assert_eq!(&again, &case);
         prop_assert_eq!(choose_without_curve(&again).price, choose(&case).price);
         prop_assert_eq!(kept::replay_hash(&kept), kept::replay_hash(&kept::encode(&again)));
+        // As it was kept before anybody could say that an item is promoted.
+        let old = [&[1], &kept[1..kept.len() - 1]].concat();
+        prop_assert_eq!(kept::decode(&old).unwrap(), case);
     }
 
     #[test]

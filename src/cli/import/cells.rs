@@ -6,7 +6,7 @@ const NUMBERS: &[&str] = &["quantity", "value", "stock", "lead_time_days"];
 /// Text, or a number of seconds or milliseconds.
 const TIMES: &[&str] = &["timestamp", "Timestamp", "time"];
 const LISTS: &[&str] = &["categories", "tags"];
-const BOOLEANS: &[&str] = &["available"];
+const BOOLEANS: &[&str] = &["available", "promoted"];
 const OBJECTS: &[&str] = &["properties", "attributes"];
 
 /// The object that a row stands for; an empty cell stands for a field that is left out.
@@ -56,6 +56,7 @@ mod tests {
             ("lead_time_days", "soon"),
             ("categories", "home | light|"),
             ("available", "FALSE"),
+            ("promoted", "true"),
             ("attributes", r#"{"size": 1}"#),
             ("timestamp", "1323432000"),
             ("time", "2011-12-09T12:00:00Z"),
@@ -64,7 +65,7 @@ mod tests {
             row.map(|(name, cell)| (name.to_owned(), cell.to_owned())).into_iter().unzip();
         let expected = json!({
             "item": "007", "price": "12.90", "stock": 3, "lead_time_days": "soon",
-            "categories": ["home", "light"], "available": false, "attributes": {"size": 1},
+            "categories": ["home", "light"], "available": false, "promoted": true, "attributes": {"size": 1},
             "timestamp": 1_323_432_000, "time": "2011-12-09T12:00:00Z",
         });
         assert_eq!(object(&columns, &cells), expected);

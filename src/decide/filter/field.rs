@@ -8,8 +8,7 @@ pub(super) enum Field {
     Text(TextField),
     Whole(WholeField),
     Ratio(RatioField),
-    /// Whether the merchant lets the item be shown; unknown means yes, so it is never missing.
-    Available,
+    Flag(FlagField),
     /// The value at this path of the item's attributes.
     Attribute(Box<[Box<str>]>),
 }
@@ -43,6 +42,15 @@ pub(super) enum RatioField {
     Discount,
 }
 
+/// Fields that are true or false; what the merchant does not say has a meaning of its own, so none is ever missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum FlagField {
+    /// Whether the merchant lets the item be shown; unknown means yes.
+    Available,
+    /// Whether the merchant promotes it; unknown means no.
+    Promoted,
+}
+
 /// What a field can be compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldType {
@@ -71,7 +79,7 @@ impl FieldType {
 pub(super) const ATTRIBUTES: &str = "attributes";
 
 /// Every name of a field but the attributes', the one to write first.
-const NAMES: [(&str, Field); 17] = [
+const NAMES: [(&str, Field); 18] = [
     ("item", Field::Text(TextField::Item)),
     ("title", Field::Text(TextField::Title)),
     ("brand", Field::Text(TextField::Brand)),
@@ -85,7 +93,8 @@ const NAMES: [(&str, Field); 17] = [
     ("margin", Field::Ratio(RatioField::Margin)),
     ("discount", Field::Ratio(RatioField::Discount)),
     ("stock", Field::Whole(WholeField::Stock)),
-    ("available", Field::Available),
+    ("available", Field::Flag(FlagField::Available)),
+    ("promoted", Field::Flag(FlagField::Promoted)),
     ("group", Field::Text(TextField::Group)),
     ("lead_time_days", Field::Whole(WholeField::LeadTimeDays)),
     ("age_days", Field::Whole(WholeField::AgeDays)),
@@ -121,7 +130,7 @@ impl Field {
                 FieldType::Money
             }
             Self::Whole(_) | Self::Ratio(_) => FieldType::Number,
-            Self::Available => FieldType::Flag,
+            Self::Flag(_) => FieldType::Flag,
             Self::Attribute(_) => FieldType::Any,
         }
     }
@@ -160,8 +169,8 @@ pub(super) fn unknown_field(name: &str) -> String {
         Some(known) => format!("unknown field `{name}`; did you mean `{known}`?"),
         None => format!(
             "unknown field `{name}`; fields are item, title, brand, category, tag, price, list_price, \
-             cost, margin, discount, stock, available, group, lead_time_days, age_days and \
-             attributes.NAME",
+             cost, margin, discount, stock, available, promoted, group, lead_time_days, age_days \
+             and attributes.NAME",
         ),
     }
 }

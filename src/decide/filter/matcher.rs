@@ -3,7 +3,7 @@
 use super::{
     ItemView,
     expression::{Comparison, Expression, Operator},
-    field::{Field, FieldType, RatioField, TextField, WholeField},
+    field::{Field, FieldType, FlagField, RatioField, TextField, WholeField},
     literal::{Decimal, Literal},
     needle::Needle,
 };
@@ -22,7 +22,7 @@ pub(super) enum Matcher {
     Text { field: TextField, test: TextTest, is_inverted: bool },
     Whole { field: WholeField, test: WholeTest, is_inverted: bool },
     Ratio { field: RatioField, operator: Operator, values: Box<[Decimal]> },
-    Available { when_true: bool, when_false: bool },
+    Flag { field: FlagField, when_true: bool, when_false: bool },
     Attribute { path: Box<[Box<str>]>, test: AttributeTest, is_inverted: bool },
 }
 
@@ -89,9 +89,9 @@ impl Matcher {
             Field::Ratio(field) => {
                 Self::Ratio { field: *field, operator: *operator, values: numbers(values) }
             }
-            Field::Available => {
+            Field::Flag(field) => {
                 let holds = |flag| values.contains(&Literal::Flag(flag)) != is_inverted;
-                Self::Available { when_true: holds(true), when_false: holds(false) }
+                Self::Flag { field: *field, when_true: holds(true), when_false: holds(false) }
             }
             Field::Attribute(path) => {
                 let test = AttributeTest::new(*operator, values);
@@ -120,8 +120,8 @@ impl Matcher {
             }
             Self::Ratio { field, operator, values } => ratio_of(*field, view)
                 .is_some_and(|(part, whole)| ratio_holds(*operator, values, part, whole)),
-            Self::Available { when_true, when_false } => {
-                if is_available(view) {
+            Self::Flag { field, when_true, when_false } => {
+                if flag_of(*field, view) {
                     *when_true
                 } else {
                     *when_false
@@ -185,8 +185,11 @@ fn ratio_of(field: RatioField, view: &ItemView<'_>) -> Option<(i128, i128)> {
     (whole > 0).then_some((part, whole))
 }
 
-fn is_available(view: &ItemView<'_>) -> bool {
-    view.item.fields.available.unwrap_or(true)
+fn flag_of(field: FlagField, view: &ItemView<'_>) -> bool {
+    match field {
+        FlagField::Available => view.item.fields.available.unwrap_or(true),
+        FlagField::Promoted => view.item.fields.promoted.unwrap_or(false),
+    }
 }
 
 /// The value at a path; `null` and an empty list are missing.
@@ -208,7 +211,7 @@ fn exists(field: &Field, view: &ItemView<'_>) -> bool {
         Field::Text(field) => !matches!(texts_of(*field, view), Texts::Missing),
         Field::Whole(field) => whole_of(*field, view).is_some(),
         Field::Ratio(field) => ratio_of(*field, view).is_some(),
-        Field::Available => true,
+        Field::Flag(_) => true,
         Field::Attribute(path) => attribute_of(path, view).is_some(),
     }
 }

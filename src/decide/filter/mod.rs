@@ -14,7 +14,7 @@
 //!           | field [ "not" ] "contains" value
 //! field     = "item" | "title" | "brand" | "category" | "categories" | "tag" | "tags" | "group"
 //!           | "price" | "list_price" | "cost" | "margin" | "discount" | "stock" | "available"
-//!           | "lead_time_days" | "age_days" | "attributes" "." key { "." key }
+//!           | "promoted" | "lead_time_days" | "age_days" | "attributes" "." key { "." key }
 //! key       = word | text
 //! value     = number | text | "true" | "false"
 //! number    = [ "-" ] digit { digit } [ "." digit { digit } ]
@@ -32,6 +32,7 @@
 //! | `margin` | (price − cost) / price |
 //! | `discount` | (list price − price) / list price |
 //! | `available` | what the merchant says; true if they say nothing |
+//! | `promoted` | what the merchant says; false if they say nothing |
 //! | `age_days` | whole days since the item was first seen |
 //! | `category`, `tag`, an attribute that is a list | holds if **any** member does; `!=`, `not in` and `not contains` if none does |
 //! | `attributes.size.width` | the value of `width` in the object `size` |

@@ -22,11 +22,11 @@ fn any_item() -> impl Strategy<Value = Item> {
     ]);
     let texts = (text(), text(), text(), list(), list());
     let amounts = (cents(), cents(), cents(), prop::option::of(0_u64..4));
-    (texts, amounts, prop::option::of(any::<bool>()), -1_i64..5, attribute).prop_map(
+    (texts, amounts, any::<[Option<bool>; 2]>(), -1_i64..5, attribute).prop_map(
         |(
             (title, brand, group, categories, tags),
             (in_force, price, cost, stock),
-            available,
+            [available, promoted],
             age,
             attribute,
         )| {
@@ -41,6 +41,7 @@ fn any_item() -> impl Strategy<Value = Item> {
                 cost: cost.map(Cents),
                 stock,
                 available,
+                promoted,
                 attributes: json!({"a": attribute}).as_object().unwrap().clone(),
                 ..ItemFields::default()
             };
@@ -69,7 +70,7 @@ fn field_and_value() -> impl Strategy<Value = (&'static str, String)> {
     prop_oneof![
         (texts, text).prop_map(owned),
         (prop_oneof![numbers, counts], number).prop_map(owned),
-        (Just("available"), flag).prop_map(owned),
+        (prop::sample::select(vec!["available", "promoted"]), flag).prop_map(owned),
         (paths, any_value).prop_map(owned),
     ]
 }

@@ -15,6 +15,7 @@ pub(super) fn item(id: &str, fields: ItemFields) -> Item {
         first_seen_at: NOW.plus_ms(-10 * DAY_MS),
         updated_at: NOW,
         removed: false,
+        back_on_sale_at: None,
         revision: 1,
     }
 }
@@ -65,7 +66,7 @@ fn each_field_is_read_where_it_stands() {
             "margin = 0.3",
             "discount = 0.2",
             "stock = 7",
-            "available = true",
+            "available = true and promoted = false",
             "age_days = 10",
             "attributes.color = 'red' and attributes.vegan = true and attributes.volume = 0.3",
             "attributes.size.width = 8 and attributes.size.\"a b\" = 'x' and attributes.in = 'stock'",
@@ -133,7 +134,10 @@ fn a_missing_value_makes_every_comparison_false() {
     assert!(
         filter("margin is missing and discount is missing and price is missing").matches(&view)
     );
-    assert!(filter("available = true and exists available and exists item").matches(&view));
+    assert!(
+        filter("available = true and promoted != true and exists promoted and exists item")
+            .matches(&view)
+    );
     let free =
         item("x", ItemFields { price: Some(Cents(0)), cost: Some(Cents(1)), ..stranger.fields });
     assert!(

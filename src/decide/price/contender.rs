@@ -83,6 +83,7 @@ impl Policy for Chooser {
             stock: None,
             may_explore: may_explore(item, &[], MARKET, slot, self.policy.explore.share),
             policy: self.policy.clone(),
+            is_promoted: false,
         };
         let price = |case: Case| {
             let kept = case.past.current;

@@ -2,8 +2,11 @@
 
 use super::choice::Case;
 
-/// Rises when a case means something else than before; what was kept under another number cannot be replayed.
-const FORMAT: u8 = 1;
+/// Rises when a case means something else than before.
+const FORMAT: u8 = 2;
+
+/// The one before it, whose cases end before [`Case::is_promoted`]: nobody could say so then.
+const WITHOUT_PROMOTION: u8 = 1;
 
 /// The case as bytes.
 pub fn encode(case: &Case) -> Vec<u8> {
@@ -12,10 +15,15 @@ pub fn encode(case: &Case) -> Vec<u8> {
     kept.unwrap_or_default()
 }
 
-/// The case that was kept; `None` if an earlier version kept it, or it is no case.
+/// The case that was kept; `None` if it is no case, or of a version that is not known.
 pub fn decode(kept: &[u8]) -> Option<Case> {
     let (&format, rest) = kept.split_first()?;
-    if format == FORMAT { postcard::from_bytes(rest).ok() } else { None }
+    match format {
+        FORMAT => postcard::from_bytes(rest).ok(),
+        // A byte of 0 is `false`.
+        WITHOUT_PROMOTION => postcard::from_bytes(&[rest, &[0]].concat()).ok(),
+        _ => None,
+    }
 }
 
 /// Names what a price was decided by: equal cases have equal names.

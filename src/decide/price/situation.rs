@@ -60,6 +60,7 @@ pub fn case_of(
         stock: stock(fields, now),
         may_explore: knowledge.may_explore,
         policy: policy.choice.clone(),
+        is_promoted: item.is_promoted(),
     }
 }
 
@@ -87,7 +88,7 @@ fn past(item: &Item, trail: &[PriceEntry], now: Timestamp) -> Past {
         since: open.filter(is_ours).map(|entry| entry.from),
         day_ago: step_reference(item, trail, now, DAY_MS),
         month_ago: step_reference(item, trail, now, 30 * DAY_MS),
-        sold_out_at: (item.fields.stock == Some(0)).then_some(now),
+        sold_out_at: if item.is_sellable() { item.back_on_sale_at } else { Some(now) },
     }
 }
 

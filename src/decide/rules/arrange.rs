@@ -144,6 +144,7 @@ mod tests {
             first_seen_at: Timestamp(0),
             updated_at: Timestamp(0),
             removed: false,
+            back_on_sale_at: None,
             revision: 0,
         }
     }

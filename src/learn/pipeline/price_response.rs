@@ -9,8 +9,7 @@ use crate::{
             response::{
                 self, DemandResponse, ResponseParams,
                 weeks::{
-                    self, CompetitorSpell, History, OrderCounts, Periods, PriceSpell, SaleRecord,
-                    StockOut,
+                    self, CompetitorSpell, Counts, History, Periods, PriceSpell, SaleRecord, Spell,
                 },
             },
         },
@@ -34,15 +33,17 @@ pub struct PriceResponseParams {
     pub trust: TrustPolicy,
 }
 
-/// Prices and stock by item position.
+/// Prices, stock and promotions by item position.
 #[derive(Clone, Debug, Default)]
 pub struct PriceRecords {
     /// The ledger.
     pub prices: Vec<PriceSpell>,
     /// What competitors asked.
     pub competitors: Vec<CompetitorSpell>,
-    /// Times without stock.
-    pub stock_outs: Vec<StockOut>,
+    /// Times in which items could not be bought.
+    pub sold_out: Vec<Spell>,
+    /// Times in which items were promoted.
+    pub promoted: Vec<Spell>,
 }
 
 /// What price response rests on.
@@ -52,6 +53,12 @@ pub struct PriceResponseReport {
     pub weeks: usize,
     /// Rows: items times weeks on sale.
     pub rows: usize,
+    /// Item weeks that have no row because the item could not be bought in them.
+    pub weeks_sold_out: u64,
+    /// Rows of weeks in which the item could not be bought for a while.
+    pub weeks_partly_sold_out: u64,
+    /// Rows of weeks in which the item was promoted for a while.
+    pub weeks_promoted: u64,
     /// Order lines that were counted.
     pub orders: u64,
     /// Of these, cut to the greatest size that is believed of one order.
@@ -121,7 +128,8 @@ impl Run<'_> {
             sales: &sales,
             prices: &prices,
             competitors: &records.competitors,
-            stock_outs: &records.stock_outs,
+            sold_out: &records.sold_out,
+            promoted: &records.promoted,
         };
         let (panel, counts) = weeks::build(&history, &category_of, &periods);
         if panel.n_rows() == 0 {
@@ -136,13 +144,16 @@ impl Run<'_> {
     }
 }
 
-fn report(response: &DemandResponse, counts: &OrderCounts) -> PriceResponseReport {
+fn report(response: &DemandResponse, counts: &Counts) -> PriceResponseReport {
     let mut items_by_grade = [0; 5];
     for item in 0..response.n_items() {
         let grade = response.item(item).map_or(4, |item| item.evidence.grade as usize);
         items_by_grade[grade] += 1;
     }
     PriceResponseReport {
+        weeks_sold_out: counts.periods_sold_out,
+        weeks_partly_sold_out: counts.periods_partly_sold_out,
+        weeks_promoted: counts.periods_promoted,
         orders: counts.counted,
         orders_cut: counts.winsorised,
         orders_left_out: counts.off_sale + counts.first,

@@ -3,14 +3,17 @@
 use super::{PAGE, TrainError, Trainer};
 use crate::{
     domain::{
-        Cents, CompetitorOffer, ItemId, PriceEntry, Sequence, Timestamp, person::id_hash,
-        time::DAY_MS,
+        Cents, CompetitorOffer, ItemId, PriceEntry, Sequence, SpellKind, Timestamp,
+        person::id_hash, time::DAY_MS,
     },
     learn::{
         dataset::{EventLog, Weighting},
         demand::{
             competitors::{OwnFacts, spells},
-            response::{Randomised, weeks::PriceSpell},
+            response::{
+                Randomised,
+                weeks::{PriceSpell, Spell},
+            },
         },
         pipeline::PriceRecords,
         search::SearchState,
@@ -22,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 /// Entries of the ledger that a fit looks at, 72 bytes each: bounds what it takes, a shop of 100,000 items has 20 for
 /// each of them.
 const PRICES_MAX: usize = 2_000_000;
+
+/// Spells that a fit looks at, 40 bytes each: 20 for each of 100,000 items.
+const SPELLS_MAX: usize = 2_000_000;
 
 /// What the trainer remembers between runs.
 #[derive(Default)]
@@ -94,7 +100,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// Reads the ledger of the weeks that price response is learned from, for the items of the log.
+    /// Reads the ledger of the weeks that price response is learned from, with what bears on sales beside the price,
+    /// for the items of the log.
     pub(super) async fn read_prices(&self, now: Timestamp) -> Result<PriceRecords, TrainError> {
         let (positions, as_of): (FxHashMap<ItemId, u32>, Timestamp) = {
             let memory = self.memory();
@@ -106,7 +113,36 @@ impl Trainer {
         let mut records = PriceRecords::default();
         self.read_ledger((from, &positions), &mut records).await?;
         self.read_offers((from, &positions), &mut records).await?;
+        self.read_spells((from, &positions), &mut records).await?;
         Ok(records)
+    }
+
+    /// When items could not be bought or were promoted. What ended before is of no use any more, and is dropped.
+    async fn read_spells(
+        &self,
+        (from, positions): (Timestamp, &FxHashMap<ItemId, u32>),
+        records: &mut PriceRecords,
+    ) -> Result<(), TrainError> {
+        self.store.drop_spells(from).await?;
+        let mut after = None;
+        while records.sold_out.len() + records.promoted.len() <= SPELLS_MAX {
+            let page = self.store.spells_since(from, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.item.clone());
+            for spell in &page {
+                let Some(&item) = positions.get(&spell.item) else { continue };
+                let read = match spell.kind {
+                    SpellKind::SoldOut => &mut records.sold_out,
+                    SpellKind::Promoted => &mut records.promoted,
+                };
+                read.push(Spell { item, from: spell.from, to: spell.to });
+            }
+        }
+        tracing::warn!(
+            "stock-outs and promotions are more than price response reads; those of items late in the order of ids \
+             are not taken into account"
+        );
+        Ok(())
     }
 
     async fn read_ledger(
@@ -185,7 +221,6 @@ fn price_spells(item: u32, entry: &PriceEntry, trial_ms: i64) -> Vec<PriceSpell>
         from: entry.from,
         to: entry.to,
         price: entry.price.0 as f64,
-        is_promoted: false,
         randomised: None,
     };
     let Some(lottery) = entry.reason.lottery() else { return vec![spell] };

@@ -36,6 +36,7 @@ const FIELDS: &[&[&str]] = &[
     &["lead_time_days"],
     &["image_url"],
     &["available"],
+    &["promoted"],
     &["group"],
     &["attributes"],
 ];
@@ -95,6 +96,7 @@ fn read_patch(reader: &mut Reader<'_>, rules: &FormRules) -> ItemPatch {
         }),
         image_url: field(reader, "image_url", |value| values::long_text(value, URL_BYTES_MAX)),
         available: field(reader, "available", values::boolean),
+        promoted: field(reader, "promoted", values::boolean),
         group: field(reader, "group", values::id_text),
         attributes: field(reader, "attributes", values::object),
     };

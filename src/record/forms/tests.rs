@@ -182,12 +182,12 @@ fn an_item_keeps_every_field() {
     let fields = json!({
         "title": "Mug", "description": "A mug", "categories": ["mugs"], "brand": "b", "tags": ["t"],
         "price": "12.90", "cost": 4, "price_min": 10, "price_max": "15", "stock": 3,
-        "lead_time_days": 7, "image_url": "https://example.com/m.png", "available": true,
+        "lead_time_days": 7, "image_url": "https://example.com/m.png", "available": true, "promoted": true,
         "group": "mug", "attributes": {"colour": "red"}
     });
     let read = item_fields_from_json(&fields, &rules()).unwrap();
     assert_eq!((read.price, read.cost, read.stock), (Some(Cents(1290)), Some(Cents(400)), Some(3)));
-    assert_eq!(read.categories, ["mugs"]);
+    assert_eq!((read.categories, read.promoted), (vec!["mugs".into()], Some(true)));
     let again = item_fields_from_json(&json!({"title": null}), &rules()).unwrap();
     assert_eq!(again, ItemFields::default());
 }
@@ -217,6 +217,7 @@ fn bad_item_fields_are_named() {
         ("stock", json!(u64::MAX)),
         ("lead_time_days", json!(0.5)),
         ("available", json!("yes")),
+        ("promoted", json!(1)),
         ("attributes", json!({"a": "x".repeat(OBJECT_BYTES_MAX)})),
     ] {
         let problems = item_patch_from_json(&json!({name: bad}), &rules()).unwrap_err();

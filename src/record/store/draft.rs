@@ -2,7 +2,8 @@
 
 use super::{NewPrice, Refusal, Scope};
 use crate::domain::{
-    Cents, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason, Timestamp,
+    Cents, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason, SpellKind,
+    Timestamp,
 };
 use std::collections::HashMap;
 
@@ -36,6 +37,14 @@ pub(super) struct LedgerStep {
     pub(super) reason: PriceReason,
 }
 
+/// A spell of one item that begins or ends now; each kind at most once for each item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SpellStep {
+    pub(super) item: ItemId,
+    pub(super) kind: SpellKind,
+    pub(super) begins: bool,
+}
+
 impl Draft {
     fn of(standing: Standing) -> Self {
         Self {
@@ -55,6 +64,7 @@ impl Draft {
             first_seen_at: at,
             updated_at: at,
             removed: false,
+            back_on_sale_at: None,
             revision: 0,
         };
         Self {
@@ -95,6 +105,22 @@ impl Draft {
         if self.is_changed() {
             self.item.updated_at = at;
         }
+        if self.was_in(SpellKind::SoldOut) && self.item.is_sellable() {
+            self.item.back_on_sale_at = Some(at);
+        }
+    }
+
+    fn was_in(&self, kind: SpellKind) -> bool {
+        self.before.as_ref().is_some_and(|item| item.is_in(kind))
+    }
+
+    /// The spells that begin or end with this change. What came and went within it took no time, and is no spell.
+    pub(super) fn spell_steps(&self) -> impl Iterator<Item = SpellStep> {
+        let changed = SpellKind::ALL.into_iter().filter_map(|kind| {
+            let begins = self.item.is_in(kind);
+            (begins != self.was_in(kind)).then_some((kind, begins))
+        });
+        changed.map(|(kind, begins)| SpellStep { item: self.item.item_id.clone(), kind, begins })
     }
 
     /// What follows for the ledger. Time never runs backwards in it: a change that comes with an

@@ -11,7 +11,7 @@ mod rows;
 mod shared;
 pub mod sqlite;
 
-pub use shared::{Credits, Offers, Operations, People, PriceRuns, Rules};
+pub use shared::{Credits, Offers, Operations, People, PriceRuns, Rules, Spells};
 
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
@@ -133,7 +133,7 @@ pub struct NewPrice {
 
 /// Kept by every back end; `tests/it/store_contract.rs` holds them to it.
 #[async_trait]
-pub trait Store: Operations + Rules + People + Credits + PriceRuns + Offers {
+pub trait Store: Operations + Rules + People + Credits + PriceRuns + Offers + Spells {
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 
@@ -172,6 +172,8 @@ pub trait Store: Operations + Rules + People + Credits + PriceRuns + Offers {
     ///
     /// While pricing holds an item at another price than its list price, a change that leaves the
     /// list price alone leaves the price in force alone too.
+    ///
+    /// Where an item comes to be sold out or promoted, or ceases to be, a [spell](Spells) begins or ends at `at`.
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],

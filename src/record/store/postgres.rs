@@ -10,7 +10,7 @@ mod statements;
 
 use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError, copy_format,
-    draft::{Draft, LedgerStep, Standing, draft_backfill, draft_changes, draft_prices},
+    draft::{Draft, LedgerStep, SpellStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
         self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, StandingRow, UserRow,
         context_json, first_of_each, last_of_each, newcomers, to_json,
@@ -251,9 +251,11 @@ async fn write_drafts(
     at: Timestamp,
 ) -> Result<Vec<Item>, StoreError> {
     let steps: Vec<LedgerStep> = drafts.iter().filter_map(|draft| draft.ledger_step(at)).collect();
+    let spells: Vec<SpellStep> = drafts.iter().flat_map(Draft::spell_steps).collect();
     let changed = drafts.iter().filter(|draft| draft.is_changed()).map(|draft| &draft.item);
     let revisions = write_items(transaction, changed.collect()).await?;
     write_steps(transaction, &steps).await?;
+    PostgresStore::write_spells(transaction, &spells, at).await?;
     let items = drafts.into_iter().map(|draft| {
         let mut item = draft.item;
         if let Some(&revision) = revisions.get(item.item_id.as_str()) {
@@ -280,6 +282,7 @@ async fn write_items(
         .bind(items.iter().map(|item| item.first_seen_at.0).collect::<Vec<_>>())
         .bind(items.iter().map(|item| item.updated_at.0).collect::<Vec<_>>())
         .bind(items.iter().map(|item| item.removed).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| Some(item.back_on_sale_at?.0)).collect::<Vec<_>>())
         .fetch_all(&mut **transaction)
         .await
         .map_err(StoreError::while_doing("write items"))?;

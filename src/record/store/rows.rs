@@ -84,6 +84,7 @@ pub(super) struct ItemRow {
     first_seen_ms: i64,
     updated_ms: i64,
     removed: bool,
+    back_on_sale_ms: Option<i64>,
     revision: i64,
 }
 
@@ -97,6 +98,7 @@ impl TryFrom<ItemRow> for Item {
             first_seen_at: Timestamp(row.first_seen_ms),
             updated_at: Timestamp(row.updated_ms),
             removed: row.removed,
+            back_on_sale_at: row.back_on_sale_ms.map(Timestamp),
             revision: row.revision,
         })
     }

@@ -9,7 +9,7 @@ mod statements;
 
 use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError,
-    draft::{Draft, LedgerStep, draft_backfill, draft_changes, draft_prices},
+    draft::{Draft, LedgerStep, SpellStep, draft_backfill, draft_changes, draft_prices},
     rows::{
         self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, StandingRow, UserRow,
         context_json, first_of_each, last_of_each, newcomers, to_json,
@@ -139,6 +139,7 @@ async fn write_drafts(
 ) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::with_capacity(drafts.len());
     let mut steps: Vec<LedgerStep> = Vec::new();
+    let spells: Vec<SpellStep> = drafts.iter().flat_map(Draft::spell_steps).collect();
     for draft in drafts {
         let step = draft.ledger_step(at);
         let is_changed = draft.is_changed();
@@ -151,6 +152,7 @@ async fn write_drafts(
                 .bind(item.first_seen_at.0)
                 .bind(item.updated_at.0)
                 .bind(item.removed)
+                .bind(item.back_on_sale_at.map(|at| at.0))
                 .fetch_one(&mut **transaction)
                 .await
                 .map_err(StoreError::while_doing("write items"))?;
@@ -159,6 +161,7 @@ async fn write_drafts(
         items.push(item);
     }
     write_steps(transaction, &steps).await?;
+    SqliteStore::write_spells(transaction, &spells, at).await?;
     Ok(items)
 }
 
@@ -327,6 +330,7 @@ impl Store for SqliteStore {
                 .bind(item.first_seen_at.0)
                 .bind(item.updated_at.0)
                 .bind(item.removed)
+                .bind(item.back_on_sale_at.map(|at| at.0))
                 .execute(&mut *transaction)
                 .await
                 .map_err(StoreError::while_doing("write items"))?;

@@ -11,7 +11,7 @@ async fn an_item_is_what_was_put() {
         "title": "Mug", "description": "Blue", "categories": ["mugs", "kitchen"], "brand": "Acme",
         "tags": ["new"], "price": "12.90", "cost": 4, "price_min": "10", "price_max": 20.5,
         "stock": 7, "lead_time_days": 3, "image_url": "https://example.com/mug.png",
-        "available": true, "group": "mug", "attributes": { "colour": "blue" },
+        "available": true, "promoted": true, "group": "mug", "attributes": { "colour": "blue" },
     });
     let answer = shop.put("/items/sku-1", sent).await.is(200);
     assert_eq!(answer["item"], "sku-1");
@@ -19,12 +19,14 @@ async fn an_item_is_what_was_put() {
     assert_eq!(answer["price_max"]["amount"], "20.50");
     assert_eq!(answer["price_in_force"]["amount"], "12.90");
     assert_eq!(answer["categories"], json!(["mugs", "kitchen"]));
+    assert_eq!(answer["promoted"], true);
     assert_eq!(answer["attributes"], json!({ "colour": "blue" }));
     assert_eq!(shop.get("/items/sku-1").await.is(200), answer);
     // A put replaces: what it does not name is empty.
     let answer = shop.put("/items/sku-1", json!({ "title": "Mug" })).await.is(200);
     assert_eq!((&answer["title"], &answer["price"]), (&json!("Mug"), &Value::Null));
     assert_eq!((&answer["stock"], &answer["available"]), (&Value::Null, &json!(true)));
+    assert_eq!(answer["promoted"], false);
 }
 
 #[tokio::test]
@@ -122,6 +124,7 @@ async fn a_wrong_field_is_pointed_at_and_nothing_changes() {
         (json!({ "stock": -1 }), "/stock"),
         (json!({ "stock": "many" }), "/stock"),
         (json!({ "available": "yes" }), "/available"),
+        (json!({ "promoted": "yes" }), "/promoted"),
         (json!({ "categories": "mugs" }), "/categories"),
         (json!({ "lead_time_days": 1.5 }), "/lead_time_days"),
         (json!({ "attributes": [] }), "/attributes"),

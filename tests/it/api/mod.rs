@@ -14,6 +14,7 @@ mod related;
 mod rules;
 mod search;
 mod stages;
+mod stock_outs;
 
 mod scenarios;
 mod snapshots;

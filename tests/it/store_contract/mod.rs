@@ -1,6 +1,7 @@
 //! One contract, every back end: SQLite and a real Postgres, always.
 
 mod prices;
+mod spells;
 
 use crate::support::postgres;
 use shopkeeper::{

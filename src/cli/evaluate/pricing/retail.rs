@@ -153,14 +153,7 @@ fn panel(sales: &[SaleRecord], n_items: usize) -> (Panel, Periods) {
             .is_some_and(|last| last.item == item && last.price.to_bits() == price.to_bits());
         if !same {
             let from = Timestamp(day * DAY_MS);
-            prices.push(PriceSpell {
-                item,
-                from,
-                to: None,
-                price,
-                is_promoted: false,
-                randomised: None,
-            });
+            prices.push(PriceSpell { item, from, to: None, price, randomised: None });
         }
     }
     let of_next: Vec<u32> = prices.iter().skip(1).map(|next| next.item).collect();

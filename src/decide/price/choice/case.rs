@@ -31,7 +31,7 @@ pub struct ExplorePolicy {
     pub loss_max: f64,
     /// Share of the items that may be on trial at once.
     pub share: f64,
-    /// Least time that a price stays, in days.
+    /// Least time that a price stays, in days; as long is nothing tried after a stock-out.
     pub dwell_days: f64,
 }
 
@@ -113,7 +113,7 @@ pub struct Past {
     pub day_ago: Option<Cents>,
     /// The price 30 days ago, or the merchant's own since then.
     pub month_ago: Option<Cents>,
-    /// When the item was last out of stock, if lately.
+    /// The last time known at which the item could not be bought: now, or when it came back.
     pub sold_out_at: Option<Timestamp>,
 }
 
@@ -144,4 +144,6 @@ pub struct Case {
     pub may_explore: bool,
     /// The shop's rules.
     pub policy: ChoicePolicy,
+    /// Whether the item is shown more prominently than usual: what sells then says little of what its price does.
+    pub is_promoted: bool,
 }

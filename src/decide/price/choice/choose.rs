@@ -215,11 +215,18 @@ impl Desk<'_> {
     ) -> Result<(Drawn, f64), NoTrial> {
         let (case, explore) = (self.case, &self.case.policy.explore);
         let is_empty = |stock: Stock| stock.units == 0;
+        let is_sold_out = case.past.sold_out_at.is_some_and(|at| at >= case.at);
         if !explore.enabled {
             return Err(NoTrial::Disabled);
         }
-        if !case.may_explore {
-            return Err(NoTrial::NotDrawn);
+        if is_sold_out || case.stock.is_some_and(is_empty) {
+            return Err(NoTrial::SoldOut);
+        }
+        if self.is_within_dwell(case.past.sold_out_at) {
+            return Err(NoTrial::CoolDown);
+        }
+        if case.is_promoted {
+            return Err(NoTrial::Promoted);
         }
         if legal.clash.is_some() || !self.keeps() {
             return Err(NoTrial::NotFree);
@@ -227,8 +234,9 @@ impl Desk<'_> {
         if self.dwells() {
             return Err(NoTrial::Dwell);
         }
-        if self.is_within_dwell(case.past.sold_out_at) || case.stock.is_some_and(is_empty) {
-            return Err(NoTrial::SoldOut);
+        // Last, so that an explanation says what keeps the item from being tried even if it were drawn.
+        if !case.may_explore {
+            return Err(NoTrial::NotDrawn);
         }
         let mut lottery = Lottery {
             search,

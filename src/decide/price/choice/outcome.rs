@@ -105,8 +105,12 @@ pub enum NoTrial {
     NotDrawn,
     /// The price was changed a short while ago.
     Dwell,
-    /// It is sold out, or was a short while ago.
+    /// It cannot be bought.
     SoldOut,
+    /// It could not be bought until a short while ago: those who waited buy at any price.
+    CoolDown,
+    /// It is promoted: what sells more does so for that.
+    Promoted,
     /// The price cannot be chosen, or must be brought inside its bounds first.
     NotFree,
     /// No price is expected to bring anything that a share could be risked of.
@@ -123,6 +127,8 @@ impl NoTrial {
             Self::NotDrawn => "not_drawn",
             Self::Dwell => "dwell",
             Self::SoldOut => "sold_out",
+            Self::CoolDown => "cool_down",
+            Self::Promoted => "promoted",
             Self::NotFree => "not_free",
             Self::NothingToRisk => "nothing_to_risk",
             Self::OnePrice => "one_price",

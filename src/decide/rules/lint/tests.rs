@@ -13,6 +13,7 @@ fn item(id: &str, brand: &str) -> Item {
         first_seen_at: Timestamp(0),
         updated_at: Timestamp(0),
         removed: false,
+        back_on_sale_at: None,
         revision: 0,
     }
 }

@@ -162,6 +162,8 @@ pub struct DemandResponse {
     pub(super) items: Vec<Option<ItemResponse>>,
     pub(super) categories: Vec<CategoryResponse>,
     category_of: Vec<u32>,
+    /// By item.
+    left_out: Vec<u32>,
     /// Mean elasticity of the shop.
     pub shop_elasticity: Belief,
     /// Mean cross elasticity of the shop.
@@ -223,10 +225,12 @@ impl DemandResponse {
             }
         });
         let category_of = (0..items.len()).map(|item| fit.panel.category_position(item) as u32);
+        let left_out = (0..items.len()).map(|item| fit.panel.left_out(item));
         let bounds = [fit.params.elasticity, fit.params.cross_elasticity];
         Self {
             categories: categories.collect(),
             category_of: category_of.collect(),
+            left_out: left_out.collect(),
             items,
             shop_elasticity: belief(fit.shop[1]),
             shop_cross_elasticity: belief(fit.shop[2]),
@@ -263,7 +267,7 @@ impl DemandResponse {
             self.categories.iter().map(|category| category.period_effects.capacity()).sum();
         self.items.capacity() * size_of::<Option<ItemResponse>>()
             + self.categories.capacity() * size_of::<CategoryResponse>()
-            + self.category_of.capacity() * size_of::<u32>()
+            + (self.category_of.capacity() + self.left_out.capacity()) * size_of::<u32>()
             + effects * size_of::<f64>()
     }
 
@@ -276,6 +280,11 @@ impl DemandResponse {
     /// [`elasticity`](Self::elasticity) is its category's.
     pub fn item(&self, item: usize) -> Option<&ItemResponse> {
         self.items.get(item)?.as_ref()
+    }
+
+    /// Periods that say nothing of the item because it could not be bought in them.
+    pub fn left_out(&self, item: usize) -> u32 {
+        self.left_out.get(item).copied().unwrap_or(0)
     }
 
     /// What every category shares, in the order of the panel.

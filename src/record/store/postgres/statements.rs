@@ -28,21 +28,22 @@ pub(super) const EVENTS_BETWEEN: &str = "select sequence, event_id, kind, user_i
      occurred_at_ms, quantity, price_minor, order_id, value, context \
      from events where sequence > $1 and sequence <= $2 order by sequence limit $3";
 pub(super) const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
-     i.updated_ms, i.removed, i.revision, \
+     i.updated_ms, i.removed, i.back_on_sale_ms, i.revision, \
      (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
      from items i where i.item_id = any($1)";
 pub(super) const WRITE_ITEMS: &str = "insert into items (item_id, fields, price_in_force_minor, \
-     first_seen_ms, updated_ms, removed, revision) \
-     select id, fields, price, first_seen, updated, removed, nextval('item_revision') \
-     from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) \
-     as t(id, fields, price, first_seen, updated, removed) \
+     first_seen_ms, updated_ms, removed, back_on_sale_ms, revision) \
+     select id, fields, price, first_seen, updated, removed, back_on_sale, nextval('item_revision') \
+     from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], \
+     $7::bigint[]) as t(id, fields, price, first_seen, updated, removed, back_on_sale) \
      on conflict (item_id) do update set fields = excluded.fields, \
      price_in_force_minor = excluded.price_in_force_minor, updated_ms = excluded.updated_ms, \
-     removed = excluded.removed, revision = excluded.revision returning item_id, revision";
+     removed = excluded.removed, back_on_sale_ms = excluded.back_on_sale_ms, \
+     revision = excluded.revision returning item_id, revision";
 pub(super) const ITEM: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, updated_ms, \
-     removed, revision from items where item_id = $1";
+     removed, back_on_sale_ms, revision from items where item_id = $1";
 pub(super) const ITEMS_BETWEEN: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, \
-     updated_ms, removed, revision from items where revision > $1 and revision <= $2 \
+     updated_ms, removed, back_on_sale_ms, revision from items where revision > $1 and revision <= $2 \
      order by revision limit $3";
 pub(super) const DROP_PRICES_AT: &str = "delete from price_ledger l \
      using unnest($1::text[], $2::bigint[]) as t(id, at) where l.item_id = t.id and l.from_ms = t.at";

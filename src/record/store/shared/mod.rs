@@ -18,6 +18,7 @@ mod operations;
 pub(super) mod people;
 mod price_runs;
 mod rules;
+mod spells;
 
 pub use credits::Credits;
 pub use offers::Offers;
@@ -25,3 +26,4 @@ pub use operations::Operations;
 pub use people::People;
 pub use price_runs::PriceRuns;
 pub use rules::Rules;
+pub use spells::Spells;

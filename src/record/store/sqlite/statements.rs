@@ -18,19 +18,20 @@ pub(super) const EVENTS_AFTER: &str = "select sequence, event_id, kind, user_id,
      occurred_at_ms, quantity, price_minor, order_id, value, context \
      from events where sequence > $1 order by sequence limit $2";
 pub(super) const STANDING: &str = "select i.item_id, i.fields, i.price_in_force_minor, i.first_seen_ms, \
-     i.updated_ms, i.removed, i.revision, \
+     i.updated_ms, i.removed, i.back_on_sale_ms, i.revision, \
      (select max(l.from_ms) from price_ledger l where l.item_id = i.item_id) as ledger_from_ms \
      from items i where i.item_id in (select value from json_each($1))";
 pub(super) const WRITE_ITEM: &str = "insert into items (item_id, fields, price_in_force_minor, first_seen_ms, \
-     updated_ms, removed, revision) \
-     values ($1, $2, $3, $4, $5, $6, (select coalesce(max(revision), 0) + 1 from items)) \
+     updated_ms, removed, back_on_sale_ms, revision) \
+     values ($1, $2, $3, $4, $5, $6, $7, (select coalesce(max(revision), 0) + 1 from items)) \
      on conflict (item_id) do update set fields = excluded.fields, \
      price_in_force_minor = excluded.price_in_force_minor, updated_ms = excluded.updated_ms, \
-     removed = excluded.removed, revision = excluded.revision returning revision";
+     removed = excluded.removed, back_on_sale_ms = excluded.back_on_sale_ms, \
+     revision = excluded.revision returning revision";
 pub(super) const ITEM: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, updated_ms, \
-     removed, revision from items where item_id = $1";
+     removed, back_on_sale_ms, revision from items where item_id = $1";
 pub(super) const ITEMS_AFTER: &str = "select item_id, fields, price_in_force_minor, first_seen_ms, \
-     updated_ms, removed, revision from items where revision > $1 order by revision limit $2";
+     updated_ms, removed, back_on_sale_ms, revision from items where revision > $1 order by revision limit $2";
 pub(super) const DROP_PRICES_AT: &str = "delete from price_ledger where (item_id, from_ms) in \
      (select value ->> 0, value ->> 1 from json_each($1))";
 pub(super) const CLOSE_PRICES: &str = "update price_ledger set to_ms = t.at from \

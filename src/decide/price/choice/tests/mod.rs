@@ -90,6 +90,7 @@ fn case() -> Case {
         stock: None,
         may_explore: false,
         policy: policy(),
+        is_promoted: false,
     }
 }
 

@@ -96,12 +96,12 @@ pub(super) fn cases() -> impl Strategy<Value = Case> {
     let weeks = || prop::option::of(0.0..20.0_f64);
     let stock = prop::option::of((0_u64..200, weeks(), weeks()));
     let index = prop::option::of((500.0..2000.0_f64, prop::bool::ANY));
-    let item = (0_u32..1000, 0_i64..50, prop::bool::ANY);
+    let item = (0_u32..1000, 0_i64..50, prop::bool::ANY, prop::bool::weighted(0.1));
     let prices = (cents(500, 2000), prop::option::weighted(0.9, (0_i64..1200).prop_map(Cents)));
     let rest = (stock, index, item, prices);
     (limits(), policies(), beliefs(), pasts(), rest).prop_map(
         |(limits, policy, demand, past, rest)| {
-            let (stock, index, (item, slot, may_explore), (list, cost)) = rest;
+            let (stock, index, (item, slot, may_explore, is_promoted), (list, cost)) = rest;
             Case {
                 item: ItemId::new(format!("item-{item}")).unwrap(),
                 at: NOW.plus_ms(slot * DAY_MS),
@@ -123,6 +123,7 @@ pub(super) fn cases() -> impl Strategy<Value = Case> {
                 }),
                 may_explore,
                 policy,
+                is_promoted,
                 ..case()
             }
         },
@@ -165,6 +166,25 @@ proptest! {
             let has_ending = endings.is_empty()
                 || endings.iter().any(|ending| price.0.to_string().ends_with(&ending.to_string()));
             prop_assert!(price == base || has_ending || says("no_ending"), "{:?}", choice);
+        }
+    }
+
+    #[test]
+    fn nothing_is_tried_while_an_item_is_sold_out_just_back_or_promoted(case in cases()) {
+        let dwell_ms = case.policy.explore.dwell_days * DAY_MS as f64;
+        let just_back = |at: Timestamp| (case.at.since_ms(at) as f64) < dwell_ms || at >= case.at;
+        let is_out = case.stock.is_some_and(|stock| stock.units == 0);
+        if is_out || case.is_promoted || case.past.sold_out_at.is_some_and(just_back) {
+            prop_assert!(!choose_without_curve(&case).exploration.is_exploring());
+        }
+        // But for that, what is tried is the same.
+        let usual = Case {
+            past: Past { sold_out_at: None, ..case.past },
+            is_promoted: false,
+            ..case.clone()
+        };
+        if choose_without_curve(&case).exploration.is_exploring() {
+            prop_assert_eq!(choose_without_curve(&usual), choose_without_curve(&case));
         }
     }
 

@@ -109,7 +109,9 @@ fn nothing_is_tried_where_it_may_not_be() {
     assert_eq!(why(|case| case.may_explore = false), NoTrial::NotDrawn);
     assert_eq!(why(|case| case.policy.explore.enabled = false), NoTrial::Disabled);
     assert_eq!(why(|case| case.past.since = Some(NOW.plus_ms(-3 * DAY_MS))), NoTrial::Dwell);
-    assert_eq!(why(|case| case.past.sold_out_at = Some(NOW.plus_ms(-DAY_MS))), NoTrial::SoldOut);
+    assert_eq!(why(|case| case.past.sold_out_at = Some(NOW)), NoTrial::SoldOut);
+    assert_eq!(why(|case| case.past.sold_out_at = Some(NOW.plus_ms(-DAY_MS))), NoTrial::CoolDown);
+    assert_eq!(why(|case| case.is_promoted = true), NoTrial::Promoted);
     let sold_out = why(|case| {
         case.stock = Some(Stock { units: 0, weeks_to_delivery: None, weeks_to_end: None });
     });
@@ -117,6 +119,17 @@ fn nothing_is_tried_where_it_may_not_be() {
     assert_eq!(why(|case| case.limits.price_min = Some(Cents(2000))), NoTrial::NotFree);
     assert_eq!(why(|case| case.cost = None), NoTrial::NotFree);
     assert_eq!(why(|case| case.limits.is_frozen = true), NoTrial::OnePrice);
+}
+
+#[test]
+fn trials_go_on_a_dwell_time_after_the_item_came_back() {
+    let tried = |ago_ms: i64| {
+        let mut case = on_trial();
+        case.past.sold_out_at = Some(NOW.plus_ms(-ago_ms));
+        choose(&case).exploration.not_exploring
+    };
+    assert_eq!(tried(7 * DAY_MS - 1), Some(NoTrial::CoolDown));
+    assert_eq!(tried(7 * DAY_MS), None);
 }
 
 #[test]

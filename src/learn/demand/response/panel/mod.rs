@@ -14,7 +14,7 @@ const UNITS: std::ops::RangeInclusive<f64> = 0.0..=1e9;
 
 /// Least share of a period in which an item must have been on sale for the period to say something about
 /// demand: of less than an hour and a half of a week, the first minutes would speak for all.
-const EXPOSURE_MIN: f64 = 0.01;
+pub(super) const EXPOSURE_MIN: f64 = 0.01;
 
 /// One item in one period.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,14 +76,24 @@ pub struct PanelBuilder {
     n_periods: usize,
     items: Vec<u32>,
     columns: Columns,
+    /// By item.
+    left_out: Vec<u32>,
     refusals: Refusals,
 }
 
 impl PanelBuilder {
     /// For items `0..n_items` in periods `0..n_periods`.
     pub fn new(n_items: usize, n_periods: usize) -> Self {
-        let (items, columns) = (Vec::new(), Columns::default());
-        Self { n_items, n_periods, items, columns, refusals: Refusals::default() }
+        let (items, columns, left_out) = (Vec::new(), Columns::default(), vec![0; n_items]);
+        Self { n_items, n_periods, items, columns, left_out, refusals: Refusals::default() }
+    }
+
+    /// Counts a period in which the item could not be bought: it has no row.
+    pub fn leave_out(&mut self, item: u32) {
+        self.refusals.sold_out += 1;
+        if let Some(left_out) = self.left_out.get_mut(item as usize) {
+            *left_out += 1;
+        }
     }
 
     /// Takes a row, or counts why not.
@@ -135,7 +145,7 @@ impl PanelBuilder {
     /// If `category_of` is of another length.
     pub fn build(self, category_of: &[Option<u32>]) -> Panel {
         assert_eq!(category_of.len(), self.n_items, "every item has a category or none");
-        let Self { n_items, n_periods, items, mut columns, refusals } = self;
+        let Self { n_items, n_periods, items, mut columns, left_out, refusals } = self;
         if !items.is_sorted() {
             let mut order: Vec<u32> = (0..items.len() as u32).collect();
             order.sort_by_key(|&row| items[row as usize]);
@@ -151,7 +161,16 @@ impl PanelBuilder {
         let references = (0..n_items).map(|item| columns.centre(starts[item]..starts[item + 1]));
         let references = references.collect();
         let (categories, category_of) = dense_categories(category_of);
-        Panel { n_periods, starts, columns, references, categories, category_of, refusals }
+        Panel {
+            n_periods,
+            starts,
+            columns,
+            references,
+            categories,
+            category_of,
+            left_out,
+            refusals,
+        }
     }
 }
 
@@ -247,6 +266,7 @@ pub struct Panel {
     references: Vec<Reference>,
     categories: Vec<Option<u32>>,
     category_of: Vec<u32>,
+    left_out: Vec<u32>,
     refusals: Refusals,
 }
 
@@ -269,6 +289,11 @@ impl Panel {
     /// What was left out.
     pub fn refusals(&self) -> Refusals {
         self.refusals
+    }
+
+    /// Periods of the item that have no row because it could not be bought in them.
+    pub fn left_out(&self, item: usize) -> u32 {
+        self.left_out[item]
     }
 
     /// The categories by position; `None` holds the items that have none.

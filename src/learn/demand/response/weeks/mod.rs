@@ -1,8 +1,13 @@
-//! Builds a panel from what a shop records: orders, the ledger of prices, competitors' prices, and times without stock.
+//! Builds a panel from what a shop records: orders, the ledger of prices, competitors' prices, and the times in which
+//! an item was sold out or promoted.
 //!
 //! Rules, one by one:
 //! - A period's price is the mean of the logarithm of price over the time on sale, its exposure that time
 //!   over its length.
+//! - A period in which an item with a price was sold out all the time, or nearly, is left out and counted: that
+//!   nothing was sold then says nothing of demand. Of the time before stock-outs were recorded nothing is known; the
+//!   item counts as on sale.
+//! - Its promotion is the share of the time on sale in which it was promoted.
 //! - Orders outside the time on sale are left out, as their time is; so are returns, which say nothing of the
 //!   price of the day they are sent back.
 //! - A giant order counts for less ([`order_cap`]).
@@ -16,9 +21,9 @@
 
 mod spans;
 
-use super::panel::{Panel, PanelBuilder, PanelRow, Randomised};
+use super::panel::{EXPOSURE_MIN, Panel, PanelBuilder, PanelRow, Randomised};
 use crate::domain::Timestamp;
-use spans::{Span, length, overlap, spans};
+use spans::{Span, covered, length, overlap, spans, union, without};
 
 /// Share of an item's orders that are never cut.
 const ORDER_QUANTILE: f64 = 0.995;
@@ -52,8 +57,6 @@ pub struct PriceSpell {
     pub to: Option<Timestamp>,
     /// How much.
     pub price: f64,
-    /// Whether the item was promoted meanwhile.
-    pub is_promoted: bool,
     /// Set if the price was drawn at random.
     pub randomised: Option<Randomised>,
 }
@@ -71,9 +74,9 @@ pub struct CompetitorSpell {
     pub price: f64,
 }
 
-/// A time without stock.
+/// A time in which something held of an item: that it was sold out, or promoted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StockOut {
+pub struct Spell {
     /// Position of the item.
     pub item: u32,
     /// Since when.
@@ -91,8 +94,10 @@ pub struct History<'a> {
     pub prices: &'a [PriceSpell],
     /// Competitors' prices.
     pub competitors: &'a [CompetitorSpell],
-    /// Times without stock.
-    pub stock_outs: &'a [StockOut],
+    /// Times in which an item could not be bought; they may overlap.
+    pub sold_out: &'a [Spell],
+    /// Times in which an item was promoted; they may overlap.
+    pub promoted: &'a [Spell],
 }
 
 /// The periods of a panel, one after the other.
@@ -123,9 +128,9 @@ impl Periods {
     }
 }
 
-/// What became of the orders.
+/// What became of orders and of periods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OrderCounts {
+pub struct Counts {
     /// Counted in the panel, those that were cut included.
     pub counted: u64,
     /// Of these, cut to the greatest size that is believed.
@@ -140,6 +145,12 @@ pub struct OrderCounts {
     pub off_sale: u64,
     /// First orders of items without a ledger, which start their clocks.
     pub first: u64,
+    /// Periods of an item that were left out because it was sold out all the time, or nearly.
+    pub periods_sold_out: u64,
+    /// Periods of an item in which it was sold out for a while.
+    pub periods_partly_sold_out: u64,
+    /// Periods of an item in which it was promoted for a while.
+    pub periods_promoted: u64,
 }
 
 /// Builds the panel; `category_of (n_items)` gives each item's category. Sorts, else linear in records and
@@ -150,10 +161,10 @@ pub fn build(
     history: &History<'_>,
     category_of: &[Option<u32>],
     periods: &Periods,
-) -> (Panel, OrderCounts) {
+) -> (Panel, Counts) {
     let n_items = category_of.len();
     let (mut builder, mut counts) =
-        (PanelBuilder::new(n_items, periods.n_periods), OrderCounts::default());
+        (PanelBuilder::new(n_items, periods.n_periods), Counts::default());
     if periods.length_ms <= 0 {
         return (builder.build(category_of), counts);
     }
@@ -181,15 +192,19 @@ pub fn build(
         |spell| is_price(spell.price),
         |spell| (spell.item, spell.from),
     );
-    let stock_outs = sorted(history.stock_outs, |_| true, |spell| (spell.item, spell.from));
-    let mut rest = (&sales[..], &prices[..], &competitors[..], &stock_outs[..]);
+    let lasts = |spell: &Spell| spell.to.is_none_or(|to| spell.from < to);
+    let [sold_out, promoted] = [history.sold_out, history.promoted]
+        .map(|spells| sorted(spells, lasts, |spell| (spell.item, spell.from)));
+    let mut rest = (&sales[..], &prices[..], &competitors[..]);
+    let mut rest_of_spells = (&sold_out[..], &promoted[..]);
     for item in 0..n_items as u32 {
         let of_item = ItemHistory {
             item,
             sales: take(&mut rest.0, |sale| sale.item <= item),
             prices: take(&mut rest.1, |spell| spell.item <= item),
             competitors: take(&mut rest.2, |spell| spell.item <= item),
-            stock_outs: take(&mut rest.3, |spell| spell.item <= item),
+            sold_out: union(take(&mut rest_of_spells.0, |spell| spell.item <= item)),
+            promoted: union(take(&mut rest_of_spells.1, |spell| spell.item <= item)),
         };
         of_item.add_to(&mut builder, periods, &mut counts);
     }
@@ -231,7 +246,6 @@ pub fn order_cap(sizes: &[f64]) -> f64 {
 struct Priced {
     span: Span,
     log_price: f64,
-    is_promoted: bool,
     lottery: Option<Randomised>,
 }
 
@@ -241,16 +255,18 @@ struct ItemHistory<'a> {
     sales: &'a [SaleRecord],
     prices: &'a [PriceSpell],
     competitors: &'a [CompetitorSpell],
-    stock_outs: &'a [StockOut],
+    sold_out: Vec<Span>,
+    promoted: Vec<Span>,
 }
 
 impl ItemHistory<'_> {
-    fn add_to(&self, builder: &mut PanelBuilder, periods: &Periods, counts: &mut OrderCounts) {
+    fn add_to(&self, builder: &mut PanelBuilder, periods: &Periods, counts: &mut Counts) {
         let has_ledger = !self.prices.is_empty();
         let counted = if has_ledger { self.sales } else { self.sales.get(1..).unwrap_or(&[]) };
         counts.first += (self.sales.len() - counted.len()) as u64;
         let spells = if has_ledger { self.ledger(periods) } else { self.prices_of_orders(periods) };
         let on_sale = self.on_sale(&spells);
+        let priced: Vec<Span> = spells.iter().map(|piece| piece.span.clone()).collect();
         let competitors = spans(self.competitors, periods, |spell| (spell.from, spell.to));
         let mut sizes: Vec<f64> = counted.iter().map(|sale| sale.units).collect();
         sizes.sort_unstable_by(f64::total_cmp);
@@ -277,9 +293,18 @@ impl ItemHistory<'_> {
                     counts.off_sale += 1;
                 }
             }
-            if let Some(row) = self.row(period, units, &pieces, &competitors, periods) {
-                builder.push(&row);
+            let row = self.row(period, units, &pieces, &competitors, periods);
+            let sold_out = covered(&priced, &bounds) - mean_over(&pieces, |_| 1.0).0;
+            let is_seen = row.is_some_and(|row| row.exposure >= EXPOSURE_MIN);
+            if sold_out > 0.0 && !is_seen {
+                counts.periods_sold_out += 1;
+                builder.leave_out(self.item);
+                continue;
             }
+            let Some(row) = row else { continue };
+            counts.periods_partly_sold_out += u64::from(sold_out > 0.0);
+            counts.periods_promoted += u64::from(row.promotion > 0.0);
+            builder.push(&row);
         }
     }
 
@@ -316,6 +341,7 @@ impl ItemHistory<'_> {
                 sum += weight * spell.price.ln();
             }
         }
+        let promoted: f64 = pieces.iter().map(|piece| covered(&self.promoted, &piece.span)).sum();
         let competitor = (known >= 0.5 * time.0).then(|| (sum / known).exp());
         Some(PanelRow {
             item: self.item,
@@ -323,7 +349,7 @@ impl ItemHistory<'_> {
             units,
             price: mean_over(pieces, |piece| piece.log_price).1.exp(),
             competitor,
-            promotion: mean_over(pieces, |piece| f64::from(u8::from(piece.is_promoted))).1,
+            promotion: (promoted / time.0).min(1.0),
             exposure: (time.0 / periods.length_ms as f64).min(1.0),
             randomised,
         })
@@ -335,7 +361,6 @@ impl ItemHistory<'_> {
         let priced = timed.map(|(span, spell)| Priced {
             span,
             log_price: spell.price.ln(),
-            is_promoted: spell.is_promoted,
             lottery: spell.randomised.map(|draw| Randomised {
                 expected_price: draw
                     .expected_price
@@ -366,7 +391,7 @@ impl ItemHistory<'_> {
             }
             if let Some(log_price) = known {
                 let span = bounds.start.max(first.at.0)..bounds.end;
-                spells.push(Priced { span, log_price, is_promoted: false, lottery: None });
+                spells.push(Priced { span, log_price, lottery: None });
             }
         }
         spells
@@ -374,32 +399,10 @@ impl ItemHistory<'_> {
 
     /// The times with a price and with stock.
     fn on_sale(&self, spells: &[Priced]) -> Vec<Priced> {
-        let outs = self.stock_outs.iter().map(|out| {
-            let to = out.to.map_or(i64::MAX, |to| to.0);
-            out.from.0..to
-        });
-        let mut out_of_stock: Vec<Span> = vec![];
-        for span in outs.filter(|span| span.start < span.end) {
-            match out_of_stock.last_mut() {
-                Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-                _ => out_of_stock.push(span),
-            }
-        }
         let mut pieces = vec![];
         for spell in spells {
-            let mut from = spell.span.start;
-            for out in out_of_stock.iter().filter(|out| out.end > spell.span.start) {
-                if out.start >= spell.span.end {
-                    break;
-                }
-                if from < out.start {
-                    pieces.push(Priced { span: from..out.start, ..spell.clone() });
-                }
-                from = out.end;
-            }
-            if from < spell.span.end {
-                pieces.push(Priced { span: from..spell.span.end, ..spell.clone() });
-            }
+            let left = without(&spell.span, &self.sold_out).into_iter();
+            pieces.extend(left.map(|span| Priced { span, ..spell.clone() }));
         }
         pieces
     }
