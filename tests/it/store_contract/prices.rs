@@ -19,6 +19,7 @@ on_both!(
     a_drawn_price_begins_anew_even_if_it_is_in_force,
     pricing_runs_are_kept_with_their_decisions,
     a_request_key_gives_one_run_and_old_runs_are_dropped,
+    requests_of_one_key_at_one_time_give_one_run,
     costs_are_noted_and_come_from_runs_that_came_into_force,
     runs_that_wait_for_nothing_are_superseded,
     the_last_run_that_a_person_approved_is_never_dropped,
@@ -241,6 +242,22 @@ async fn a_request_key_gives_one_run_and_old_runs_are_dropped(store: Arc<dyn Sto
         store.price_runs(9).await.unwrap().into_iter().map(|run| run.run_id).collect();
     assert_eq!(ids, ["4", "3"]);
     assert!(store.price_decisions("1", None, 9).await.unwrap().is_empty());
+}
+
+async fn requests_of_one_key_at_one_time_give_one_run(store: Arc<dyn Store>) {
+    let mut asked = tokio::task::JoinSet::new();
+    for at in 0..8 {
+        let store = store.clone();
+        asked.spawn(async move {
+            let run = run(&at.to_string(), 0, RunState::Proposed, Some("k"));
+            store.write_price_run(&run, &[decision("mug", None)], 9).await.unwrap()
+        });
+    }
+    let answers = asked.join_all().await;
+    let winner = store.price_run_of_request("k").await.unwrap().unwrap();
+    assert_eq!(store.price_runs(9).await.unwrap(), std::slice::from_ref(&winner));
+    assert_eq!(answers.iter().filter(|answer| answer.is_none()).count(), 1);
+    assert!(answers.iter().flatten().all(|known| *known == winner), "{answers:?}");
 }
 
 async fn costs_are_noted_and_come_from_runs_that_came_into_force(store: Arc<dyn Store>) {

@@ -23,7 +23,8 @@ const RUN_OF_REQUEST: &str = "select run_id, created_ms, state, changed_ms, requ
 const SUPERSEDE_RUNS: &str =
     "update price_runs set state = 'superseded', changed_ms = $1 where state = 'proposed'";
 const WRITE_RUN: &str = "insert into price_runs (run_id, created_ms, state, changed_ms, request_key, \
-     by_person, summary) values ($1, $2, $3, $4, $5, $6, $7)";
+     by_person, summary) values ($1, $2, $3, $4, $5, $6, $7) \
+     on conflict (request_key) where request_key is not null do nothing";
 /// What is kept: the newest, and the last one that a person approved, whose prices are the book to go back to.
 const DROP_DECISIONS: &str = "delete from price_decisions where run_id not in \
      (select run_id from price_runs order by run_id desc limit $1) and run_id <> coalesce((select max(run_id) \
@@ -141,7 +142,7 @@ super::for_both! {
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed())?;
-            sqlx::query(WRITE_RUN)
+            let written = sqlx::query(WRITE_RUN)
                 .bind(run.run_id.as_str())
                 .bind(run.created_at.0)
                 .bind(run.state.name())
@@ -152,6 +153,11 @@ super::for_both! {
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed())?;
+            if let (0, Some(key)) = (written.rows_affected(), &run.request_key) {
+                // Somebody else has just written a run for this request; what was superseded is not.
+                transaction.rollback().await.map_err(failed())?;
+                return self.price_run_of_request(key).await;
+            }
             for chunk in decisions.chunks(ROWS_MAX) {
                 let rows: Vec<_> = chunk
                     .iter()
