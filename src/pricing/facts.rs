@@ -1,6 +1,6 @@
 //! What is known of one item, or of all, when prices are decided.
 
-use super::{CHUNK, Pricing};
+use super::{CHUNK, Pricing, PricingError};
 use crate::{
     decide::price::{
         Knowledge, PricePolicy, case_of,
@@ -37,8 +37,9 @@ pub(super) type Rivalries = FxHashMap<ItemId, Rivalry>;
 impl Pricing {
     /// All that the price of one item depends on now; outside of a run nothing is on trial, and its product line leaves
     /// it what it likes.
-    pub async fn case(&self, entry: &Entry, now: Timestamp) -> Result<Case, StoreError> {
-        let (item, snapshot) = (&entry.item, self.snapshots.current());
+    pub async fn case(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
+        let (entry, snapshot) = (entry.clone(), self.snapshots.current());
+        let item = &entry.item;
         let from = since(now, &self.policy);
         let offers = self.store.offers_of(&item.item_id, from, OFFERS_OF_ITEM_MAX).await?;
         let mut rivalry = Rivalry::default();
@@ -48,8 +49,13 @@ impl Pricing {
             rivalry.offers = offers.into_iter().map(|price| price.offer).collect();
             rivalry.ledger = ledger;
         }
-        let knowledge = known((&snapshot, Some(&rivalry)), item, now, &self.policy);
-        Ok(case_of((item, &entry.trail), knowledge, now, (&self.policy, self.currency)))
+        let (policy, currency) = (self.policy.clone(), self.currency);
+        // Thousands of offers may have to be held against one another.
+        let looking = tokio::task::spawn_blocking(move || {
+            let knowledge = known((&snapshot, Some(&rivalry)), &entry.item, now, &policy);
+            case_of((&entry.item, &entry.trail), knowledge, now, (&policy, currency))
+        });
+        looking.await.map_err(|error| PricingError::Died(error.to_string()))
     }
 
     /// What competitors ask for all items, and what we asked for those.
