@@ -5,7 +5,7 @@
 //! clicked it, and buys it a day later has followed the list. What was credited is stored with the event, so that
 //! nothing has to be guessed later.
 
-use super::state::ApiState;
+use super::{answer_id, state::ApiState};
 use crate::domain::{Credit, Event, EventKind, ItemId, ShopperId, Timestamp, time::HOUR_MS};
 
 /// Fills in what events are credited to, and the scenario of those that name a recommendation but no scenario.
@@ -51,14 +51,23 @@ fn follows(kind: EventKind) -> bool {
     matches!(kind, EventKind::Click | EventKind::AddToCart | EventKind::Purchase)
 }
 
-/// The credit of an event that names its recommendation: as it was given, while that is in memory, else as the
-/// event itself says where it was.
+/// The credit of an event that names its recommendation: as it was given, while that is in memory, else as the id
+/// says, else as the event itself says where it was.
 fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> Credit {
-    let given = uuid::Uuid::try_parse(id).ok();
-    let given = given.and_then(|id| state.answers.get(id, state.clock.now()));
+    let (id, written) = answer_id::read(id).unzip();
+    let given = id.and_then(|id| state.answers.get(id, state.clock.now()));
     if let Some(given) = given {
         let scenario = event.context.scenario.get_or_insert_with(|| given.scenario.clone());
         return given.chosen.credit(scenario, Some(given.source.name()));
+    }
+    // Whoever sends events must not make up experiments.
+    let is_known = |credit: &Credit| match (&credit.experiment, &credit.variant) {
+        (Some(experiment), Some(variant)) => state.policies.has(experiment, variant),
+        _ => true,
+    };
+    if let Some(credit) = written.flatten().filter(is_known) {
+        event.context.scenario.get_or_insert_with(|| credit.scenario.clone());
+        return credit;
     }
     let scenario = event.context.scenario.clone().unwrap_or_else(|| "unknown".into());
     let chosen = state.policies.of(&scenario, Some(shopper), event.occurred_at);

@@ -1,6 +1,7 @@
 //! `GET /recommendations/{user}/why/{item}` and `GET /recommendations/by-id/{id}`: answers about answers.
 
 use super::{
+    answer_id,
     deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Path, Query, item_id},
@@ -201,8 +202,8 @@ pub async fn get_by_id(
     State(state): State<ApiState>,
     Path(id): Path<String>,
 ) -> Result<Json<PastAnswer>, ApiError> {
-    let uuid = uuid::Uuid::try_parse(&id).ok();
-    let given = uuid.and_then(|uuid| state.answers.get(uuid, state.clock.now()));
+    let known = answer_id::read(&id);
+    let given = known.and_then(|(uuid, _)| state.answers.get(uuid, state.clock.now()));
     let given = given.ok_or(ApiError::NotFound { what: "recommendation", id: id.clone() })?;
     let names = |items: &[ItemId]| items.iter().map(ToString::to_string).collect();
     let items = given.items.iter().zip(given.before.len() + 1..);

@@ -339,6 +339,9 @@ fn boost(pool: &mut [Candidate], gate: &Gate<'_>) {
 }
 
 impl Source {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Personal, Self::Session, Self::Related, Self::Popular];
+
     /// Where lists from this shelf come from.
     pub fn of(shelf: &Shelf) -> Self {
         match (&shelf.ranked, shelf.taste.is_known, shelf.taste.is_recent) {

@@ -219,6 +219,30 @@ async fn an_experiment_draws_everybody_once_and_measures_what_they_do() {
         let counted =
             format!("credited_events_total{{scenario=\"home\",kind=\"click\"}} {}", variants[1]);
         assert!(metrics.as_str().unwrap().contains(&counted), "{counted}");
+
+        // A process that did not give the answer knows from its id what it was, in whatever words.
+        let other = shop.beside().await;
+        let answer = list(&shop, "/recommendations/x0?context=tea-1&n=4").await;
+        let id = answer["recommendation_id"].as_str().unwrap();
+        assert!(id.ends_with(answer["experiment"]["variant"].as_str().unwrap()), "{id}");
+        let late = json!({ "type": "view", "user": "x0", "item": ids(&answer)[0],
+            "recommendation": id });
+        other.post("/events", late).await.is(200);
+        let status = list(&other, "/status").await;
+        let lines = status["attribution"].as_array().unwrap().iter();
+        let viewed: Vec<&Value> = lines.filter(|line| line["views"] == 1).collect();
+        assert_eq!(viewed.len(), 1, "{status}");
+        for (field, value) in
+            [("source", &answer["source"]), ("variant", &answer["experiment"]["variant"])]
+        {
+            assert_eq!(viewed[0][field], *value, "{status}");
+        }
+        let made_up = id.replace("spread", "spreads");
+        let forged = json!({ "type": "view", "user": "x0", "item": ids(&answer)[0],
+            "recommendation": made_up, "scenario": "made-up" });
+        other.post("/events", forged).await.is(200);
+        let status = list(&other, "/status").await;
+        assert!(!status["attribution"].to_string().contains("spreads"), "{status}");
     }
 }
 
