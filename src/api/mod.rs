@@ -3,6 +3,7 @@
 //! Only types of this room are (de)serialised for clients. Handlers read one snapshot and pass it
 //! down; they never fit, never write SQL. Nobody but `app` imports this room.
 
+mod answer_id;
 pub mod answers;
 pub mod attribution;
 pub mod auth;

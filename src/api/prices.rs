@@ -3,11 +3,12 @@
 use super::{
     error::{ApiError, FieldError, Problem},
     extract::{Body, Path, Query, at, item_id, item_ids},
+    recommendations::ListPrice,
     state::{ApiState, Money},
 };
 use crate::{
-    decide::price::{Quote, quote},
-    domain::{Timestamp, time::SECOND_MS},
+    decide::price::{Quote, QuoteTime, quote},
+    domain::{Item, Timestamp, time::SECOND_MS},
     live::catalogue::Entry,
 };
 use axum::{Json, extract::State};
@@ -113,8 +114,36 @@ pub struct HistoryAnswer {
 
 /// The quote for an item as it is now; `None` if it has no price.
 pub fn quote_of(state: &ApiState, entry: &Entry, now: Timestamp) -> Option<Quote> {
-    let ttl_ms = i64::from(state.config.pricing.quote_seconds) * SECOND_MS;
-    quote(&entry.item, &entry.trail, now, ttl_ms, &state.price_policy)
+    quote(&entry.item, &entry.trail, now, ttl_ms(state), &state.price_policy)
+}
+
+fn ttl_ms(state: &ApiState) -> i64 {
+    i64::from(state.config.pricing.quote_seconds) * SECOND_MS
+}
+
+/// Quotes the items of one list: what a list does not say of a quote is not worked out.
+pub(super) struct ListQuotes<'a> {
+    state: &'a ApiState,
+    time: QuoteTime,
+    valid_until: String,
+}
+
+impl<'a> ListQuotes<'a> {
+    /// For a list that is made now.
+    pub(super) fn at(state: &'a ApiState, now: Timestamp) -> Self {
+        let time = QuoteTime::of(now, ttl_ms(state));
+        Self { state, time, valid_until: time.valid_until().to_string() }
+    }
+
+    /// The price of an item now, if it has one.
+    pub(super) fn of(&self, item: &Item) -> Option<ListPrice> {
+        let price = item.price_in_force?;
+        Some(ListPrice {
+            money: self.state.money(price),
+            quote_id: self.time.quote_id(&item.item_id, price),
+            valid_until: self.valid_until.clone(),
+        })
+    }
 }
 
 fn answer(state: &ApiState, entry: &Entry, now: Timestamp) -> PriceAnswer {

@@ -1,6 +1,7 @@
 //! `GET /recommendations/{user}` and `POST /recommendations`.
 
 use super::{
+    answer_id,
     answers::Given,
     deadline::Deadline,
     error::{ApiError, Problem},
@@ -393,12 +394,13 @@ async fn answer(
 /// Keeps an answer and puts it into words.
 fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) -> ListAnswer {
     let id = uuid::Uuid::now_v7();
+    let credit = given.chosen.credit(&given.scenario, Some(given.source.name()));
     let is_down = state.metrics.store_up.get() == 0;
     let is_trained = snapshot.version > 0;
     // A short list has no second page.
     let has_more = given.items.len() == given.ask.n;
     let answer = ListAnswer {
-        recommendation_id: id.to_string(),
+        recommendation_id: answer_id::written(id, &credit),
         user: given.user.clone(),
         scenario: given.scenario.clone(),
         source: list.source.name(),
@@ -482,16 +484,5 @@ impl Page<'_> {
             before: shown,
         };
         Ok(told(state, &snapshot, given, &list))
-    }
-}
-
-impl ListPrice {
-    /// A quote as clients see it.
-    pub(super) fn new(state: &ApiState, quote: crate::decide::price::Quote) -> Self {
-        Self {
-            money: state.money(quote.price),
-            quote_id: quote.quote_id,
-            valid_until: quote.valid_until.to_string(),
-        }
     }
 }

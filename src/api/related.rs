@@ -3,7 +3,7 @@
 use super::{
     error::{ApiError, Problem},
     extract::{Path, Query, item_id},
-    prices::quote_of,
+    prices::ListQuotes,
     recommendations::{ListPrice, filter_of, n_of, scenario_of},
     rendered::quotes_end,
     shelves::trending_now,
@@ -109,21 +109,17 @@ pub struct SharedItem {
 }
 
 fn shared_item(
-    state: &ApiState,
     item: &Item,
     (rank, evidence, score): (usize, Option<Evidence>, f64),
-    price: bool,
-    now: Timestamp,
+    quotes: Option<&ListQuotes<'_>>,
 ) -> SharedItem {
-    let entry = state.live.catalogue.get(&item.item_id).filter(|_| price);
-    let quote = entry.and_then(|entry| quote_of(state, &entry, now));
     SharedItem {
         item: item.item_id.to_string(),
         rank,
         score,
         lift: evidence.and_then(|evidence| evidence.lift),
         support: evidence.and_then(|evidence| evidence.support),
-        price: quote.map(|quote| ListPrice::new(state, quote)),
+        price: quotes.and_then(|quotes| quotes.of(item)),
         stock: if item.fields.stock.is_some() { "in" } else { "unknown" },
     }
 }
@@ -182,9 +178,10 @@ pub async fn get_related(
             "no sellable item is left after exclusions"
         }
     });
+    let quotes = price.then(|| ListQuotes::at(&state, now));
     let items = found.iter().zip(1..).map(|((item, evidence), rank)| {
         let score = f64::from(evidence.score);
-        shared_item(&state, item, (rank, Some(*evidence), score), price, now)
+        shared_item(item, (rank, Some(*evidence), score), quotes.as_ref())
     });
     let answer = RelatedAnswer {
         item: item.to_string(),
@@ -290,11 +287,11 @@ pub async fn get_trending(
     } else {
         "no sellable item is left after exclusions"
     });
-    let price = query.price.unwrap_or(true);
+    let quotes = query.price.unwrap_or(true).then(|| ListQuotes::at(&state, now));
     let items = found
         .iter()
         .zip(1..)
-        .map(|((item, count), rank)| shared_item(&state, item, (rank, None, *count), price, now));
+        .map(|((item, count), rank)| shared_item(item, (rank, None, *count), quotes.as_ref()));
     Ok(Json(TrendingAnswer {
         half_life_hours: state.trending.half_life_hours,
         empty_because,

@@ -3,8 +3,8 @@
 use super::{
     deadline::Deadline,
     policies::Chosen,
-    prices::quote_of,
-    recommendations::{Explored, ListItem, ListPrice, ListReason},
+    prices::ListQuotes,
+    recommendations::{Explored, ListItem, ListReason},
     shelves::{ShelfKey, popular_now, shelf_of},
     state::ApiState,
 };
@@ -167,11 +167,12 @@ fn render(
     let gate = state.gate((snapshot, &shelf.taste), ask, (&rules, &chosen.policy), now);
     let list = recommend(shelf, popularity, &gate);
     let picks = list.picks.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
+    let quotes = price.then(|| ListQuotes::at(state, now));
     let items: Vec<ListItem> = list
         .picks
         .into_iter()
         .zip(first_rank..)
-        .map(|(pick, rank)| list_item(state, pick, rank, price, now))
+        .map(|(pick, rank)| list_item(state, pick, rank, quotes.as_ref()))
         .collect();
     let items = serde_json::value::to_raw_value(&items).unwrap_or_else(|_| {
         debug_assert!(false, "plain fields: nothing to fail at");
@@ -222,13 +223,15 @@ fn needs_popular(shelf: &Shelf, chosen: &Chosen) -> bool {
     shelf.ranked.is_none() || chosen.policy.fill
 }
 
-fn list_item(state: &ApiState, pick: Pick, rank: usize, price: bool, now: Timestamp) -> ListItem {
-    let entry = state.live.catalogue.get(&pick.item);
-    let price = entry
-        .as_ref()
-        .filter(|_| price)
-        .and_then(|entry| Some(ListPrice::new(state, quote_of(state, entry, now)?)));
-    let is_counted = entry.is_some_and(|entry| entry.item.fields.stock.is_some());
+fn list_item(
+    state: &ApiState,
+    pick: Pick,
+    rank: usize,
+    quotes: Option<&ListQuotes<'_>>,
+) -> ListItem {
+    let item = state.live.catalogue.item(&pick.item);
+    let price = quotes.zip(item.as_ref()).and_then(|(quotes, item)| quotes.of(item));
+    let is_counted = item.is_some_and(|item| item.fields.stock.is_some());
     ListItem {
         item: pick.item.to_string(),
         rank,

@@ -264,7 +264,7 @@ fn parameters_out_of_range_are_refused() {
         simulate(&params).unwrap_err()
     };
     let error = refused(|params| params.n_items = 11);
-    assert_eq!(error.to_string(), "`n_items` must be between 12 and 100000, not 11");
+    assert_eq!(error.to_string(), "`n_items` must be between 12 and 1000000, not 11");
     refused(|params| params.n_shoppers = 0);
     refused(|params| params.days = 0);
     let error = refused(|params| (params.n_shoppers, params.days) = (1_000_000, 3_650));

@@ -36,5 +36,5 @@ pub use book::{Book, Decided, Facts, Priced, decide_all};
 pub use guard::{Bounds, CeilingRule, FloorRule};
 pub use note::PriceNote;
 pub use policy::{Brakes, PricePolicy};
-pub use quote::{Quote, quote};
+pub use quote::{Quote, QuoteTime, quote};
 pub use situation::{Knowledge, case_of, hard_bounds};

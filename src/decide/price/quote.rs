@@ -24,6 +24,27 @@ pub struct Quote {
     pub lowest_30d: Option<Cents>,
 }
 
+/// Until when quotes that are made now are good, and what names them: the same for all items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteTime(Timestamp);
+
+impl QuoteTime {
+    /// For quotes that hold for `ttl_ms`.
+    pub fn of(now: Timestamp, ttl_ms: i64) -> Self {
+        Self(valid_until(now, ttl_ms))
+    }
+
+    /// Until when.
+    pub fn valid_until(self) -> Timestamp {
+        self.0
+    }
+
+    /// The id of a quote of this price.
+    pub fn quote_id(self, item: &ItemId, price: Cents) -> String {
+        id_of(item, price, self.0)
+    }
+}
+
 /// Quotes the price in force; `None` if there is none.
 ///
 /// `trail`: the item's ledger of the last 31 days, oldest first. `ttl_ms`: how long a quote holds.
@@ -36,11 +57,11 @@ pub fn quote(
 ) -> Option<Quote> {
     let price = item.price_in_force?;
     let guard = GuardRails::of(&item.fields, policy);
-    let valid_until = valid_until(now, ttl_ms);
+    let time = QuoteTime::of(now, ttl_ms);
     Some(Quote {
-        quote_id: id_of(&item.item_id, price, valid_until),
+        quote_id: time.quote_id(&item.item_id, price),
         price,
-        valid_until,
+        valid_until: time.valid_until(),
         reasons: reasons(item, price, trail, policy, guard),
         bounds: guard.ok().map(|guard| guard.bounds),
         lowest_30d: lowest_30d(price, trail, now),
