@@ -6,7 +6,10 @@
 //! nothing has to be guessed later.
 
 use super::{answer_id, state::ApiState};
-use crate::domain::{Credit, Event, EventKind, ItemId, ShopperId, Timestamp, time::HOUR_MS};
+use crate::domain::{
+    Credit, Event, EventKind, ItemId, ShopperId, Timestamp,
+    time::{HOUR_MS, SECOND_MS},
+};
 
 /// Fills in what events are credited to, and the scenario of those that name a recommendation but no scenario.
 pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
@@ -60,16 +63,27 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
         let scenario = event.context.scenario.get_or_insert_with(|| given.scenario.clone());
         return given.chosen.credit(scenario, Some(given.source.name()));
     }
-    // Whoever sends events must not make up experiments.
-    let is_known = |credit: &Credit| match (&credit.experiment, &credit.variant) {
-        (Some(experiment), Some(variant)) => state.policies.has(experiment, variant),
-        _ => true,
-    };
-    if let Some(credit) = written.flatten().filter(is_known) {
-        event.context.scenario.get_or_insert_with(|| credit.scenario.clone());
-        return credit;
+    if let (Some(id), Some(written)) = (id, written.flatten()) {
+        let scenario = event.context.scenario.get_or_insert_with(|| written.scenario.clone());
+        // Whoever sends events must not make up who saw what: the shopper was drawn for it when the id was made.
+        let drawn =
+            state.policies.of(&written.scenario, Some(shopper), made_at(id, event.occurred_at));
+        let named = written
+            .experiment
+            .zip(written.variant)
+            .filter(|named| drawn.variant.as_ref() == Some(named));
+        let (experiment, variant) = named.unzip();
+        return Credit { scenario: scenario.clone(), source: written.source, experiment, variant };
     }
     let scenario = event.context.scenario.clone().unwrap_or_else(|| "unknown".into());
     let chosen = state.policies.of(&scenario, Some(shopper), event.occurred_at);
     chosen.credit(&scenario, None)
+}
+
+/// When the answer of an id was given, as the id says; `otherwise` if it does not.
+fn made_at(id: uuid::Uuid, otherwise: Timestamp) -> Timestamp {
+    let Some(time) = id.get_timestamp() else { return otherwise };
+    let (seconds, nanoseconds) = time.to_unix();
+    let ms = i64::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(SECOND_MS));
+    ms.map_or(otherwise, |ms| Timestamp(ms).plus_ms(i64::from(nanoseconds / 1_000_000)))
 }

@@ -104,6 +104,9 @@ pub enum ApiError {
     /// Come again later.
     #[error("the service is busy; try again later")]
     Busy(#[source] IngestError),
+    /// Too many wait for what takes long.
+    #[error("too many lists wait to be made; try again later")]
+    Crowded,
     /// The store.
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -166,7 +169,9 @@ impl ApiError {
                 "/problems/media-type",
                 "Unsupported media type",
             ),
-            Self::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Try again later"),
+            Self::Busy(_) | Self::Crowded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Try again later")
+            }
             Self::Store(error) if error.is_unavailable() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Try again later")
             }
@@ -183,6 +188,7 @@ impl ApiError {
         let detail = match &self {
             Self::Busy(IngestError::QueueFull) => Some("too many events wait to be written".into()),
             Self::Busy(IngestError::Stopping) => Some("the service is stopping".into()),
+            Self::Crowded => Some("too many lists wait to be made".into()),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 Some("the database does not answer".into())
             }

@@ -104,13 +104,6 @@ impl Policies {
         self.scenarios.get_key_value(scenario).map_or("other", |(name, _)| name)
     }
 
-    /// Whether an experiment has such a variant.
-    pub fn has(&self, experiment: &str, variant: &str) -> bool {
-        let of_it = |running: &&Running| running.experiment.id == experiment;
-        let known = self.running.iter().find(of_it);
-        known.is_some_and(|known| known.experiment.variants.iter().any(|v| v.name == variant))
-    }
-
     /// All experiments.
     pub fn experiments(&self) -> impl Iterator<Item = &Experiment> {
         self.running.iter().map(|running| &running.experiment)

@@ -343,7 +343,15 @@ pub(super) fn scenario_of(scenario: Option<String>) -> Result<String, ApiError> 
     Err(invalid("/scenario", detail))
 }
 
+/// Longest category, in characters; the catalogue takes none that is longer.
+const CATEGORY_CHARS_MAX: usize = 200;
+
 fn bounded(ask: Ask) -> Result<Ask, ApiError> {
+    let is_long = |name: &String| name.chars().nth(CATEGORY_CHARS_MAX).is_some();
+    if ask.category.as_ref().is_some_and(is_long) {
+        let detail = format!("no category is longer than {CATEGORY_CHARS_MAX} characters");
+        return Err(invalid("/category", detail));
+    }
     for (pointer, items) in [("/exclude", &ask.exclude), ("/context", &ask.context)] {
         if items.len() > NAMED_MAX {
             let detail = format!("{} items are too many; at most {NAMED_MAX}", items.len());

@@ -16,6 +16,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// Why an item is in a shopper's list, or what keeps it out.
@@ -70,7 +71,7 @@ pub struct WhyModel {
 #[utoipa::path(get, path = "/recommendations/{user}/why/{item}", tag = "storefront",
     params(("user" = String, Path, description = "the customer"),
         ("item" = String, Path, description = "the item"), ListQuery),
-    responses((status = 200, body = WhyAnswer), (status = 400, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = WhyAnswer), (status = 400, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn get_why(
     State(state): State<ApiState>,
     Path((user, item)): Path<(String, String)>,
@@ -82,8 +83,11 @@ pub async fn get_why(
     let (version, n, asked_item) = (snapshot.version, wanted.ask.n, item.clone());
     let looking = state.clone();
     // Every item may have to be scored and looked at, which is not for the threads that answer.
-    let look = move |_| look(&looking, &snapshot, wanted, &asked_item);
-    let found = state.scoring.run(Deadline::default(), look).await?;
+    let look = move |deadline: Deadline| {
+        let is_over = deadline.left() == Some(Duration::ZERO);
+        (!is_over).then(|| look(&looking, &snapshot, wanted, &asked_item))
+    };
+    let found = state.scoring.run(Deadline::default(), look).await?.ok_or(ApiError::Crowded)?;
     let (stage, because, remedy) = in_words(&found, n);
     let models = found.models.iter().map(|model| WhyModel {
         model: model.model,

@@ -91,14 +91,15 @@ impl Catalogue {
         self.entries.get(item).map(|entry| entry.value().item.clone())
     }
 
-    /// Whether anything changed.
+    /// Whether the item is there now. One that is older than what is known counts too: whoever brings it must not be told
+    /// before the newer one is seen by all.
     fn take(&self, item: Item) -> bool {
         let room = self.entries.len() < self.items_max;
         match self.entries.entry(item.item_id.clone()) {
             dashmap::Entry::Occupied(mut known) => {
                 let before = known.get();
                 if item.revision < before.item.revision {
-                    return false;
+                    return true;
                 }
                 let trail = follow_price(before, &item);
                 known.insert(Entry { item: Arc::new(item), trail });

@@ -318,6 +318,6 @@ fn an_estimate_is_carried_from_small_shops_that_were_learned_from() {
     assert!((bytes(forecast) / bytes(&pilots[1]) - 1.0).abs() < 0.2, "{answer}");
     assert!(bytes(&pilots[0]) < bytes(&pilots[1]), "{answer}");
     assert!(forecast["swap_bytes"].as_f64() > forecast["serving_bytes"].as_f64(), "{answer}");
-    assert_eq!(estimate("0").status.code(), Some(1));
+    assert_eq!(estimate("0").status.code(), Some(2));
     assert_eq!(estimate("many").status.code(), Some(2));
 }

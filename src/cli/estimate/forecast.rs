@@ -3,6 +3,7 @@
 //! Each part of a run grows with something that is known: events, items, pairs of items in one history. Its seconds
 //! and bytes are those of a line through both pilots, over that.
 
+use crate::learn::dataset::log::ACT_BYTES;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -60,6 +61,8 @@ pub(super) struct Observed {
 pub(super) struct Limits {
     /// Items that are solved for at once.
     pub(super) dense_items_max: f64,
+    /// Whether the model is fitted that does so.
+    pub(super) has_ease: bool,
     /// Shoppers that are measured on.
     pub(super) held_out_max: f64,
     /// Bytes of ready lists and kept answers.
@@ -73,10 +76,12 @@ pub(super) struct Forecast {
     pub(super) seconds: f64,
     /// Most bytes resident in a training run of its own process.
     pub(super) peak_bytes: f64,
-    /// Bytes of a service at rest whose caches are full.
+    /// Bytes of a service at rest whose caches are full, with the events that it goes on learning from.
     pub(super) serving_bytes: f64,
     /// The same while a new snapshot takes over.
     pub(super) swap_bytes: f64,
+    /// The same while it trains.
+    pub(super) training_bytes: f64,
     /// Bytes of a snapshot, by part.
     pub(super) snapshot_bytes: BTreeMap<String, f64>,
     /// Seconds by part of the run.
@@ -130,11 +135,15 @@ fn work(stage: &Stage, size: &Size, limits: &Limits) -> f64 {
     }
 }
 
+/// How far apart two pilots must be for a line.
+const APART: f64 = 1.5;
+
 /// The line through two points, or from nothing through the larger one if that would begin below nothing or fall.
 fn along([x0, x1]: [f64; 2], [y0, y1]: [f64; 2], x: f64) -> f64 {
     let slope = (y1 - y0) / (x1 - x0);
     let start = y1 - slope * x1;
-    if x1 > x0 && slope >= 0.0 && start >= 0.0 {
+    // Two that are nearly alike differ by chance.
+    if x1 >= APART * x0 && slope >= 0.0 && start >= 0.0 {
         return start + slope * x;
     }
     if x1 > 0.0 { y1 * (x / x1).max(0.0) } else { y1 }
@@ -149,6 +158,7 @@ pub(super) fn forecast(pilots: &[Observed], target: &Shape, limits: &Limits) -> 
             peak_bytes: 0.0,
             serving_bytes: 0.0,
             swap_bytes: 0.0,
+            training_bytes: 0.0,
             snapshot_bytes: BTreeMap::new(),
             stages: Vec::new(),
         };
@@ -196,12 +206,15 @@ pub(super) fn forecast(pilots: &[Observed], target: &Shape, limits: &Limits) -> 
         .collect();
     let snapshot: f64 = snapshot_bytes.values().sum();
     let (before, peak) = memory([small, large], sizes, (&size, limits));
-    let serving_bytes = before + snapshot + limits.caches;
+    let log = ACT_BYTES as f64 * size.events;
+    let serving_bytes = before + log + snapshot + limits.caches;
     Forecast {
         seconds: stages.iter().map(|stage| stage.seconds).sum(),
         peak_bytes: peak,
         serving_bytes,
         swap_bytes: serving_bytes + snapshot,
+        // The run holds the events once, and ends with the new snapshot.
+        training_bytes: serving_bytes + (peak - before - log).max(snapshot),
         snapshot_bytes,
         stages,
     }
@@ -215,8 +228,10 @@ fn memory(
 ) -> (f64, f64) {
     let before = pilots.map(|pilot| pilot.before_bytes.unwrap_or_default());
     let peak = pilots.map(|pilot| pilot.peak_bytes.unwrap_or_default());
-    // What is solved for at once: a matrix of whole numbers' worth, and what it is factorised in.
-    let dense = |size: &Size| 8.0 * size.items.min(limits.dense_items_max).powi(2);
+    // What is solved for at once, in place.
+    let n_dense =
+        |size: &Size| if limits.has_ease { size.items.min(limits.dense_items_max) } else { 0.0 };
+    let dense = |size: &Size| 4.0 * n_dense(size).powi(2);
     let rest = [0, 1].map(|at: usize| (peak[at] - before[at] - dense(&sizes[at])).max(0.0));
     let all = |size: &Size| size.events + size.shoppers + size.items;
     let before = along(sizes.map(|size| size.items), before, size.items);
@@ -232,7 +247,8 @@ mod tests {
         assert!((a / b - 1.0).abs() < 1e-6, "{a} {b}");
     }
 
-    const LIMITS: Limits = Limits { dense_items_max: 8_000.0, held_out_max: 2_000.0, caches: 1e6 };
+    const LIMITS: Limits =
+        Limits { dense_items_max: 8_000.0, held_out_max: 2_000.0, caches: 1e6, has_ease: true };
 
     fn stage(stage: &str, model: Option<&str>, seconds: f64) -> Stage {
         Stage { name: stage.into(), model: model.map(Into::into), seconds }
@@ -256,7 +272,7 @@ mod tests {
             let seconds = rate * work(&stage(name, model, 0.0), &size, &LIMITS);
             stage(name, model, 1.0 + seconds)
         });
-        let dense = 8.0 * size.items.powi(2);
+        let dense = 4.0 * size.items.powi(2);
         Observed {
             users: 1_000.0 * scale,
             items: size.items,
@@ -298,6 +314,7 @@ mod tests {
         near(along([1.0, 2.0], [5.0, 4.0], 10.0), 20.0);
         near(along([1.0, 2.0], [1.0, 4.0], 10.0), 20.0);
         near(along([2.0, 2.0], [4.0, 4.0], 4.0), 8.0);
+        near(along([10.0, 10.1], [4.0, 4.01], 101.0), 40.1);
     }
 
     #[test]

@@ -8,28 +8,34 @@ mod forecast;
 mod pilot;
 
 use super::commands::say;
-use crate::config::Config;
-use anyhow::ensure;
+use crate::{config::Config, learn::recommenders::ModelKind};
+use anyhow::bail;
+use clap::builder::RangedU64ValueParser;
 use forecast::{Forecast, Observed, Shape};
 use serde_json::json;
 use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The size that is asked about.
 #[derive(Debug, clap::Args)]
 pub(super) struct EstimateArguments {
     /// Customers of whom there are events.
-    #[arg(long)]
+    #[arg(long, value_parser = count())]
     users: u64,
     /// Items of the catalogue.
-    #[arg(long)]
+    #[arg(long, value_parser = count())]
     items: u64,
-    /// Events to learn from, of all kinds.
-    #[arg(long)]
+    /// Events, of all kinds; those beyond `training.events_max` are not learned from.
+    #[arg(long, value_parser = count())]
     events: u64,
 }
 
 /// More of anything is a slip of the keyboard.
 const COUNT_MAX: u64 = 10_000_000_000;
+
+fn count() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=COUNT_MAX)
+}
 
 /// Measures two pilots and says what the shop will take.
 pub(super) async fn estimate(
@@ -39,17 +45,20 @@ pub(super) async fn estimate(
     is_json: bool,
 ) -> anyhow::Result<()> {
     let EstimateArguments { users, items, events } = arguments;
-    for (name, count) in [("users", users), ("items", items), ("events", events)] {
-        ensure!((1..=COUNT_MAX).contains(&count), "--{name} must be from 1 to {COUNT_MAX}");
-    }
-    let events = events.min(config.training.events_max as u64);
-    let target = Shape { users: users as f64, items: items as f64, events: events as f64 };
+    let learned = events.min(config.training.events_max as u64);
+    let target = Shape { users: users as f64, items: items as f64, events: learned as f64 };
     let mut pilots: Vec<Observed> = Vec::new();
     for shape in pilot::shapes(&target, &config) {
-        pilots.push(pilot::run(&shape, config_file.as_deref()).await?);
+        let pilot = pilot::run(&shape, config_file.as_deref());
+        // Whoever ends the command early is left no process and no folder.
+        pilots.push(tokio::select! {
+            pilot = pilot => pilot?,
+            signal = stop_signal() => bail!("stopped by {}", signal?),
+        });
     }
     let limits = forecast::Limits {
         dense_items_max: config.models.ease.dense_items_max as f64,
+        has_ease: config.models.enabled.contains(&ModelKind::Ease),
         held_out_max: config.training.holdout_shoppers_max as f64,
         caches: (config.recommendations.cache_bytes_max + config.recommendations.answers_bytes_max)
             as f64,
@@ -57,7 +66,7 @@ pub(super) async fn estimate(
     let forecast = forecast::forecast(&pilots, &target, &limits);
     if is_json {
         say(json!({
-            "users": users, "items": items, "events": events, "forecast": forecast, "pilots": pilots,
+            "users": users, "items": items, "events": events, "events_learned": learned, "forecast": forecast, "pilots": pilots,
         }));
     } else {
         for line in lines(&forecast, &pilots) {
@@ -67,13 +76,24 @@ pub(super) async fn estimate(
     Ok(())
 }
 
+/// Waits for SIGTERM or SIGINT; its name.
+async fn stop_signal() -> std::io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
 fn lines(forecast: &Forecast, pilots: &[Observed]) -> Vec<String> {
     let mib = |bytes: f64| format!("{:>10.1} MiB", bytes / f64::from(1 << 20));
     let mut lines = vec![
         format!("a training run       {:>10.1} s", forecast.seconds),
         format!("  most memory while it runs {}", mib(forecast.peak_bytes)),
-        format!("serving              {}", mib(forecast.serving_bytes)),
+        format!("serving, with full caches   {}", mib(forecast.serving_bytes)),
         format!("  with the next snapshot beside the served one {}", mib(forecast.swap_bytes)),
+        format!("  while it trains            {}", mib(forecast.training_bytes)),
         "a snapshot, by part:".into(),
     ];
     let parts = forecast.snapshot_bytes.iter();

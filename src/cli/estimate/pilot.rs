@@ -10,11 +10,8 @@ use crate::{
 };
 use anyhow::{Context, ensure};
 use serde::Deserialize;
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeMap, path::Path, process::Stdio};
+use tokio::process::Command;
 
 /// Events of the larger pilot.
 const EVENTS_MAX: f64 = 400_000.0;
@@ -43,14 +40,14 @@ pub(super) fn shapes(target: &Shape, config: &Config) -> Vec<Shape> {
     if target.items <= dense {
         return vec![scaled(share / STEP), scaled(share)];
     }
-    let with_items = |items: f64| {
-        let shape = scaled((items / target.items).min(share));
-        Shape { items: items.min(target.items), ..shape }
-    };
+    // The larger one is as large as its events allow, but no smaller than it takes.
     let least = BEYOND_DENSE * dense;
-    // The larger one is as large as its events allow.
-    let most = (target.items * share).min(least * STEP).max(least * STEP / 2.0);
-    vec![with_items(least), with_items(most)]
+    let most = (target.items * share).clamp(least * STEP / 2.0, least * STEP).min(target.items);
+    let share = (most / target.items).min(share);
+    vec![
+        Shape { items: least.min(most), ..scaled(share / STEP) },
+        Shape { items: most, ..scaled(share) },
+    ]
 }
 
 /// What `train --json` says.
@@ -101,9 +98,9 @@ pub(super) async fn run(shape: &Shape, config_file: Option<&Path>) -> anyhow::Re
         .args(["--json", "train"])
         .env("SHOPKEEPER__STORAGE__DIR", folder.path())
         .env("SHOPKEEPER__DATABASE__URL", "sqlite")
-        .stdin(Stdio::null());
-    let done = tokio::task::spawn_blocking(move || command.output()).await?;
-    let done = done.context("cannot start a training run")?;
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let done = command.output().await.context("cannot start a training run")?;
     let why = String::from_utf8_lossy(&done.stderr);
     ensure!(done.status.success(), "a training run on a made-up shop failed: {}", why.trim());
     let trained: Trained =

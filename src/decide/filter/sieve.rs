@@ -16,7 +16,6 @@ const CHUNK: usize = 1_024;
 #[derive(Debug)]
 pub struct Sieve {
     filter: Filter,
-    version: u64,
     n_positions: usize,
     words: Box<[AtomicU64]>,
     is_ready: AtomicBool,
@@ -25,21 +24,16 @@ pub struct Sieve {
 }
 
 impl Sieve {
-    /// For the items of this version of the snapshot, so many; to be filled.
-    pub fn new(filter: Filter, version: u64, n_positions: usize) -> Self {
+    /// For so many items; to be filled.
+    pub fn new(filter: Filter, n_positions: usize) -> Self {
         let words = (0..n_positions.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let (is_ready, looking) = (AtomicBool::new(false), Mutex::default());
-        Self { filter, version, n_positions, words, is_ready, looking }
+        Self { filter, n_positions, words, is_ready, looking }
     }
 
     /// The filter.
     pub fn filter(&self) -> &Filter {
         &self.filter
-    }
-
-    /// The version of the snapshot that positions are of.
-    pub fn version(&self) -> u64 {
-        self.version
     }
 
     /// Whether it has been filled.
@@ -70,9 +64,10 @@ impl Sieve {
         self.set(at, passes());
     }
 
-    /// Bytes held.
+    /// Bytes held; the filter by its text and once more for what it is compiled to.
     pub fn n_bytes(&self) -> usize {
-        size_of::<Self>() + self.words.len() * size_of::<AtomicU64>()
+        let filter = 2 * self.filter.as_str().len();
+        size_of::<Self>() + filter + self.words.len() * size_of::<AtomicU64>()
     }
 
     fn set(&self, at: usize, passes: bool) {
@@ -92,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sieve(n: usize) -> Sieve {
-        Sieve::new(Filter::parse("true", 2).unwrap(), 1, n)
+        Sieve::new(Filter::parse("true", 2).unwrap(), n)
     }
 
     proptest! {

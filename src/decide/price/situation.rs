@@ -88,7 +88,12 @@ fn past(item: &Item, trail: &[PriceEntry], now: Timestamp) -> Past {
         since: open.filter(is_ours).map(|entry| entry.from),
         day_ago: step_reference(item, trail, now, DAY_MS),
         month_ago: step_reference(item, trail, now, 30 * DAY_MS),
-        sold_out_at: if item.is_sellable() { item.back_on_sale_at } else { Some(now) },
+        // Another process's clock may be ahead; now means that it is sold out.
+        sold_out_at: if item.is_sellable() {
+            item.back_on_sale_at.map(|at| at.min(now.plus_ms(-1)))
+        } else {
+            Some(now)
+        },
     }
 }
 

@@ -78,8 +78,7 @@ pub struct Answer {
 pub fn recommend(shelf: &Shelf, popular: &Popular, gate: &Gate<'_>) -> Answer {
     let (snapshot, taste, ask) = (gate.snapshot, &shelf.taste, gate.ask);
     let explored = gate.policy.exploration_position as usize;
-    let n = if explored == 0 { ask.n } else { ask.n + EXPLORED_AMONG };
-    let (list, propensity) = with_explored(pool(shelf, popular, gate, n), gate);
+    let (list, propensity) = shown(shelf, popular, gate);
     let query = Query { user: taste.user, history: &taste.history };
     let why = |candidate: &Candidate| {
         let position = snapshot.item_position(&candidate.item.item_id).map(ItemIdx);
@@ -140,14 +139,15 @@ const VARIANTS_MAX: usize = 64;
 /// Candidates of whom one is drawn for the place that is left to chance.
 const EXPLORED_AMONG: usize = 50;
 
-/// The list of these candidates, an item drawn for the place that is left to chance, and how probable that was.
-pub(super) fn with_explored(
-    pool: Vec<Candidate>,
+/// The list, an item drawn for the place that is left to chance, and how probable that was.
+pub(super) fn shown(
+    shelf: &Shelf,
+    popular: &Popular,
     gate: &Gate<'_>,
 ) -> (Vec<Candidate>, Option<f64>) {
     let place = gate.policy.exploration_position as usize;
     let n = if place == 0 { gate.ask.n } else { gate.ask.n + EXPLORED_AMONG };
-    let mut list = arrange(pool, gate, n).list;
+    let mut list = arrange(pool(shelf, popular, gate, n), gate, n).list;
     let propensity = explore(&mut list, place, gate);
     (list, propensity)
 }

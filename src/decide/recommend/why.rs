@@ -2,7 +2,7 @@
 
 use super::{
     gate::{Gate, Removal},
-    list::{Candidate, Source, arrange, pool, with_explored},
+    list::{Candidate, Source, arrange, pool, shown},
     popular::Popular,
     reasons::{Reason, reasons},
     shelf::{Shelf, with_scores},
@@ -120,14 +120,13 @@ fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>,
     let pool = pool(shelf, popular, gate, answer.rank.unwrap_or(n).max(n));
     let own = gate.goods.item(item);
     let group = own.as_ref().and_then(|item| item.fields.group.as_deref());
-    let shown = |other: &&Candidate| {
+    let of_group = |other: &&Candidate| {
         other.item.item_id != *item && other.item.fields.group.as_deref() == group
     };
     let in_pool = pool.iter().any(|other| other.item.item_id == *item);
-    let variant = pool.iter().find(shown).filter(|_| group.is_some() && !in_pool);
+    let variant = pool.iter().find(of_group).filter(|_| group.is_some() && !in_pool);
     let variant = variant.map(|other| other.item.item_id.clone());
     let whole = pool.len().max(n);
-    let by_chance = (gate.policy.exploration_position > 0).then(|| pool.clone());
     let arranged = arrange(pool, gate, whole);
     let place = arranged.list.iter().position(|other| other.item.item_id == *item);
     if let Some(place) = place {
@@ -143,16 +142,20 @@ fn arranged(answer: &mut Why, shelf: &Shelf, popular: &Popular, gate: &Gate<'_>,
             .or(variant.map(Removal::VariantShown))
             .or(is_below.then_some(Removal::BelowRelevance));
     }
-    if let Some(pool) = by_chance {
-        left_to_chance(answer, pool, gate, item);
+    if gate.policy.exploration_position > 0 {
+        left_to_chance(answer, shown(shelf, popular, gate), gate, item);
     }
 }
 
 /// What the draw for the place that is left to chance makes of an item: the one that was drawn is shown, and the one
 /// that had the place is not.
-fn left_to_chance(answer: &mut Why, pool: Vec<Candidate>, gate: &Gate<'_>, item: &ItemId) {
+fn left_to_chance(
+    answer: &mut Why,
+    (list, propensity): (Vec<Candidate>, Option<f64>),
+    gate: &Gate<'_>,
+    item: &ItemId,
+) {
     let place = gate.policy.exploration_position as usize;
-    let (list, propensity) = with_explored(pool, gate);
     let Some(propensity) = propensity else { return };
     if list[place - 1].item.item_id == *item {
         (answer.rank, answer.propensity) = (Some(place), Some(propensity));

@@ -66,7 +66,7 @@ pub struct Act {
 
 /// Bytes of an [`Act`]; `config/default.toml` and the README tell it. 33 are used without the visit and 37
 /// with it: it lies where the alignment of `i64` left room.
-const ACT_BYTES: usize = 40;
+pub const ACT_BYTES: usize = 40;
 const _: () = assert!(size_of::<Act>() == ACT_BYTES);
 
 /// Events read so far, by time, with the positions of their shoppers and items.

@@ -3,7 +3,7 @@
 use super::{PAGE, TrainError, Trainer};
 use crate::{
     domain::{
-        Cents, CompetitorOffer, ItemId, PriceEntry, Sequence, SpellKind, Timestamp,
+        Cents, CompetitorOffer, ItemId, ItemSpell, PriceEntry, Sequence, SpellKind, Timestamp,
         person::id_hash, time::DAY_MS,
     },
     learn::{
@@ -135,7 +135,7 @@ impl Trainer {
                     SpellKind::SoldOut => &mut records.sold_out,
                     SpellKind::Promoted => &mut records.promoted,
                 };
-                read.push(Spell { item, from: spell.from, to: spell.to });
+                read.push(Spell { item, from: spell.from, to: self.end_of(spell) });
             }
         }
         tracing::warn!(
@@ -143,6 +143,16 @@ impl Trainer {
              are not taken into account"
         );
         Ok(())
+    }
+
+    /// When a spell ended. One that a process of an older version left open ended, at the latest, with the last change
+    /// of an item that is no longer in it.
+    fn end_of(&self, spell: &ItemSpell) -> Option<Timestamp> {
+        let left = || {
+            let item = self.live.catalogue.item(&spell.item)?;
+            (!item.is_in(spell.kind)).then_some(item.updated_at.max(spell.from))
+        };
+        spell.to.or_else(left)
     }
 
     async fn read_ledger(

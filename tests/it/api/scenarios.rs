@@ -3,7 +3,7 @@
 use crate::support::shop::{NOW, Shop, ids};
 use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
-use shopkeeper::{config::Config, decide::recommend::Policy};
+use shopkeeper::{config::Config, decide::recommend::Policy, domain::Sequence};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -243,6 +243,18 @@ async fn an_experiment_draws_everybody_once_and_measures_what_they_do() {
         other.post("/events", forged).await.is(200);
         let status = list(&other, "/status").await;
         assert!(!status["attribution"].to_string().contains("spreads"), "{status}");
+        // Nor who saw which variant: this shopper was drawn for the other one.
+        let (seen, unseen) = match answer["experiment"]["variant"].as_str().unwrap() {
+            "spread" => ("spread", "control"),
+            seen => (seen, "spread"),
+        };
+        let forged = format!("{}{unseen}", id.strip_suffix(seen).unwrap());
+        let forged = json!({ "type": "wishlist", "user": "x0", "item": ids(&answer)[0],
+            "recommendation": forged });
+        other.post("/events", forged).await.is(200);
+        let stored = other.state.store.events_after(Sequence(0), 10_000).await.unwrap();
+        let credit = stored.last().unwrap().event.context.credit.clone().unwrap();
+        assert_eq!((credit.scenario.as_str(), credit.variant), ("home", None));
     }
 }
 

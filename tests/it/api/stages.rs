@@ -28,6 +28,7 @@ fn settings(config: &mut Config) {
         ("open", json!({ "hide_purchased_days": 0, "hide_seen_minutes": 0 })),
         ("unruled", json!({})),
         ("chance", json!({ "exploration_position": 3 })),
+        ("filled", json!({ "exploration_position": 2, "fill": true, "relevance_min": 0.6 })),
         ("still", json!({})),
     ] {
         config.scenarios.insert(name.into(), policy(body));
@@ -153,7 +154,8 @@ impl Question {
         match &*stage {
             // A cap counts in a longer list as in a short one, and what is behind comes in its turn.
             "ranked_below" => assert_eq!(why["rank"], place.unwrap() + 1, "{self:?}: {why}"),
-            "shown" => {}
+            // What a longer list is filled up with may be what a short one left out.
+            "shown" | "below_relevance" => {}
             // The place of a drawn item is another one in a longer list.
             "left_to_chance" => assert!(place.is_some(), "{self:?}: {why}"),
             _ => assert_eq!(place, None, "{self:?}: {why}"),
@@ -186,7 +188,8 @@ async fn the_stage_that_why_names_is_the_one_that_keeps_an_item_out() {
             }
             4 => question = question.with("filter", "group%20is%20missing"),
             5 => question = question.with("filter", "brand%20%3D%20%22plain%22"),
-            6 | 7 => question = question.with("scenario", "chance"),
+            6 => question = question.with("scenario", "chance"),
+            7 => question = question.with("scenario", "filled"),
             8 | 9 => question = question.with("scenario", "unruled"),
             _ => {}
         }
@@ -202,6 +205,7 @@ async fn the_stage_that_why_names_is_the_one_that_keeps_an_item_out() {
             "hidden_by_rule" | "filtered_by_rule" | "capped_by_rule" => {
                 question.with("scenario", "unruled").checked(&shop).await
             }
+            "below_relevance" => question.with("scenario", "still").checked(&shop).await,
             "left_to_chance" => {
                 let again = question.with("scenario", "still").checked(&shop).await;
                 assert_eq!(again, "shown", "{question:?}");
