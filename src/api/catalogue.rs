@@ -193,7 +193,21 @@ fn clash(field: &str) -> FieldProblem {
     FieldProblem { pointer: format!("/{field}"), detail: detail.into() }
 }
 
-/// Makes the item exactly this; creates it if need be.
+/// What only answers have.
+const ANSWERED: [&str; 3] = ["price_in_force", "first_seen_at", "updated_at"];
+
+/// An item as it was read can be written again: without its id, and without what the service itself says of it.
+fn as_written(mut body: Value, item: &str) -> Result<Value, FieldProblem> {
+    let Some(fields) = body.as_object_mut() else { return Ok(body) };
+    if fields.remove("item").is_some_and(|named| named != item) {
+        let detail = "is not the item of the path; leave it out".into();
+        return Err(FieldProblem { pointer: "/item".into(), detail });
+    }
+    fields.retain(|name, _| !ANSWERED.contains(&name.as_str()));
+    Ok(body)
+}
+
+/// Makes the item exactly this; creates it if need be. What `GET` answers can be sent as it is.
 #[utoipa::path(put, path = "/items/{item}", tag = "shop", params(("item" = String, Path)), request_body = serde_json::Value,
     responses((status = 200, body = ItemAnswer), (status = 422, body = Problem)))]
 pub async fn put_item(
@@ -201,7 +215,8 @@ pub async fn put_item(
     Path(item): Path<String>,
     body: Body,
 ) -> Result<Json<ItemAnswer>, ApiError> {
-    let fields = item_fields_from_json(&body.json()?, &rules(&state)).map_err(invalid)?;
+    let fields = as_written(body.json()?, &item).map_err(|problem| invalid(vec![problem]))?;
+    let fields = item_fields_from_json(&fields, &rules(&state)).map_err(invalid)?;
     let item = change_one(&state, &item, ItemChange::Replace(Box::new(fields)), Scope::Any).await?;
     Ok(Json(item_answer(&state, &item)))
 }

@@ -22,6 +22,11 @@ async fn an_item_is_what_was_put() {
     assert_eq!(answer["promoted"], true);
     assert_eq!(answer["attributes"], json!({ "colour": "blue" }));
     assert_eq!(shop.get("/items/sku-1").await.is(200), answer);
+    // What is read can be written again, but not as another item, and a patch names no such field.
+    assert_eq!(shop.put("/items/sku-1", answer.clone()).await.is(200), answer);
+    assert_eq!(shop.put("/items/sku-2", answer.clone()).await.faults(422), ["/item"]);
+    let moved = shop.patch("/items/sku-1", json!({ "price_in_force": "1" })).await;
+    assert_eq!(moved.faults(422), ["/price_in_force"]);
     // A put replaces: what it does not name is empty.
     let answer = shop.put("/items/sku-1", json!({ "title": "Mug" })).await.is(200);
     assert_eq!((&answer["title"], &answer["price"]), (&json!("Mug"), &Value::Null));
