@@ -12,15 +12,25 @@ use uuid::Uuid;
 const BYTES_MAX: usize = 128;
 const SEPARATOR: char = '.';
 
-/// The id of an answer that is credited in this way.
-pub(super) fn written(id: Uuid, credit: &Credit) -> String {
-    let Credit { scenario, source, experiment, variant } = credit;
-    let Some(source) = source else { return id.to_string() };
-    let names = [Some(source), Some(scenario), experiment.as_ref(), variant.as_ref()];
-    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    let text = format!("{id}{SEPARATOR}{}", names.join("."));
-    let fits = text.len() <= BYTES_MAX && names.iter().all(|name| is_plain(name));
-    if fits { text } else { id.to_string() }
+/// The id of an answer from this source, of this scenario, by this variant of an experiment.
+pub(super) fn written(
+    id: Uuid,
+    (source, scenario): (Source, &str),
+    variant: Option<&(String, String)>,
+) -> String {
+    let mut text = String::with_capacity(BYTES_MAX);
+    text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    let bare = text.len();
+    let varied = variant.map(|(experiment, variant)| [experiment.as_str(), variant.as_str()]);
+    for name in [source.name(), scenario].into_iter().chain(varied.into_iter().flatten()) {
+        if !is_plain(name) || text.len() + 1 + name.len() > BYTES_MAX {
+            text.truncate(bare);
+            break;
+        }
+        text.push(SEPARATOR);
+        text.push_str(name);
+    }
+    text
 }
 
 /// Letters, digits, `-` and `_` need no escapes anywhere.
@@ -73,7 +83,8 @@ mod tests {
         ) {
             let names = names.as_ref().map(|(a, b)| (a.as_str(), b.as_str()));
             let (id, credit) = (Uuid::now_v7(), credit(&scenario, names));
-            let text = written(id, &credit);
+            let names = names.map(|(a, b)| (a.to_owned(), b.to_owned()));
+            let text = written(id, (Source::Personal, &scenario), names.as_ref());
             prop_assert!(text.len() <= BYTES_MAX);
             let (read_id, read_credit) = read(&text).unwrap();
             prop_assert_eq!(read_id, id);
@@ -89,10 +100,12 @@ mod tests {
     #[test]
     fn ids_say_what_they_are_credited_to() {
         let id = Uuid::nil();
-        let plain = written(id, &credit("home", None));
+        let plain = written(id, (Source::Personal, "home"), None);
         assert_eq!(plain, "00000000-0000-0000-0000-000000000000.personal.home");
         let varied = credit("home", Some(("spread", "control")));
-        assert_eq!(read(&written(id, &varied)), Some((id, Some(varied))));
+        let names = ("spread".to_owned(), "control".to_owned());
+        let text = written(id, (Source::Personal, "home"), Some(&names));
+        assert_eq!(read(&text), Some((id, Some(varied))));
         assert_eq!(read(&id.simple().to_string()), Some((id, None)));
         for odd in ["", "x.personal.home", &format!("{id}.friend.home"), &format!("{id}.personal")]
         {

@@ -402,13 +402,16 @@ async fn answer(
 /// Keeps an answer and puts it into words.
 fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) -> ListAnswer {
     let id = uuid::Uuid::now_v7();
-    let credit = given.chosen.credit(&given.scenario, Some(given.source.name()));
     let is_down = state.metrics.store_up.get() == 0;
     let is_trained = snapshot.version > 0;
     // A short list has no second page.
     let has_more = given.items.len() == given.ask.n;
     let answer = ListAnswer {
-        recommendation_id: answer_id::written(id, &credit),
+        recommendation_id: answer_id::written(
+            id,
+            (list.source, &given.scenario),
+            given.chosen.variant.as_ref(),
+        ),
         user: given.user.clone(),
         scenario: given.scenario.clone(),
         source: list.source.name(),
