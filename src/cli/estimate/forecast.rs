@@ -129,7 +129,8 @@ fn work(stage: &Stage, size: &Size, limits: &Limits) -> f64 {
             };
             size.pairs() + solved
         }
-        ("measuring" | "blend", _) => size.items * size.held_out,
+        // Every item is scored for every shopper, and for every moment of a visit, that is measured on.
+        ("measuring" | "blend" | "held_out_visits", _) => size.items * size.held_out,
         ("price_response" | "reading_prices", _) => size.items,
         _ => size.events,
     }
