@@ -13,6 +13,7 @@ use super::{
 use crate::{
     decide::{filter::Filter, recommend::Ask},
     domain::{ItemId, ShopperId, time::SECOND_MS},
+    record::forms::LABEL_CHARS_MAX,
     snapshot::Snapshot,
 };
 use axum::{Json, extract::State};
@@ -343,13 +344,10 @@ pub(super) fn scenario_of(scenario: Option<String>) -> Result<String, ApiError> 
     Err(invalid("/scenario", detail))
 }
 
-/// Longest category, in characters; the catalogue takes none that is longer.
-const CATEGORY_CHARS_MAX: usize = 200;
-
 fn bounded(ask: Ask) -> Result<Ask, ApiError> {
-    let is_long = |name: &String| name.chars().nth(CATEGORY_CHARS_MAX).is_some();
+    let is_long = |name: &String| name.chars().nth(LABEL_CHARS_MAX).is_some();
     if ask.category.as_ref().is_some_and(is_long) {
-        let detail = format!("no category is longer than {CATEGORY_CHARS_MAX} characters");
+        let detail = format!("no category is longer than {LABEL_CHARS_MAX} characters");
         return Err(invalid("/category", detail));
     }
     for (pointer, items) in [("/exclude", &ask.exclude), ("/context", &ask.context)] {

@@ -150,20 +150,9 @@ fn along([x0, x1]: [f64; 2], [y0, y1]: [f64; 2], x: f64) -> f64 {
     if x1 > 0.0 { y1 * (x / x1).max(0.0) } else { y1 }
 }
 
-/// What a shop of this shape will take. `pilots` are two, the smaller one first.
-pub(super) fn forecast(pilots: &[Observed], target: &Shape, limits: &Limits) -> Forecast {
-    let [small, large] = pilots else {
-        debug_assert!(false, "there are two pilots");
-        return Forecast {
-            seconds: 0.0,
-            peak_bytes: 0.0,
-            serving_bytes: 0.0,
-            swap_bytes: 0.0,
-            training_bytes: 0.0,
-            snapshot_bytes: BTreeMap::new(),
-            stages: Vec::new(),
-        };
-    };
+/// What a shop of this shape will take; the smaller pilot comes first.
+pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) -> Forecast {
+    let [small, large] = pilots;
     let sizes = [Size::of(small), Size::of(large)];
     // Guests are shoppers too: as many for each event as in the pilot.
     let guests = (large.shoppers - large.users).max(0.0) / large.events;

@@ -47,15 +47,16 @@ pub(super) async fn estimate(
     let EstimateArguments { users, items, events } = arguments;
     let learned = events.min(config.training.events_max as u64);
     let target = Shape { users: users as f64, items: items as f64, events: learned as f64 };
-    let mut pilots: Vec<Observed> = Vec::new();
-    for shape in pilot::shapes(&target, &config) {
-        let pilot = pilot::run(&shape, config_file.as_deref());
-        // Whoever ends the command early is left no process and no folder.
-        pilots.push(tokio::select! {
-            pilot = pilot => pilot?,
-            signal = stop_signal() => bail!("stopped by {}", signal?),
-        });
-    }
+    let [small, large] = pilot::shapes(&target, &config);
+    let both = async {
+        let small = pilot::run(&small, config_file.as_deref()).await?;
+        Ok::<_, anyhow::Error>([small, pilot::run(&large, config_file.as_deref()).await?])
+    };
+    // Whoever ends the command early is left no process and no folder.
+    let pilots = tokio::select! {
+        pilots = both => pilots?,
+        signal = stop_signal() => bail!("stopped by {}", signal?),
+    };
     let limits = forecast::Limits {
         dense_items_max: config.models.ease.dense_items_max as f64,
         has_ease: config.models.enabled.contains(&ModelKind::Ease),

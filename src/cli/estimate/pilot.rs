@@ -29,7 +29,7 @@ const COUNT_MIN: f64 = 60.0;
 /// Two shops of the proportions of `target`, the smaller one first; the larger one is no larger than `target`.
 ///
 /// A model solves for few items in another way than for many, so that a pilot for many has more than those.
-pub(super) fn shapes(target: &Shape, config: &Config) -> Vec<Shape> {
+pub(super) fn shapes(target: &Shape, config: &Config) -> [Shape; 2] {
     let dense = config.models.ease.dense_items_max as f64;
     let share = (EVENTS_MAX / target.events).min(1.0);
     let scaled = |share: f64| Shape {
@@ -38,13 +38,13 @@ pub(super) fn shapes(target: &Shape, config: &Config) -> Vec<Shape> {
         events: (target.events * share).max(COUNT_MIN),
     };
     if target.items <= dense {
-        return vec![scaled(share / STEP), scaled(share)];
+        return [scaled(share / STEP), scaled(share)];
     }
     // The larger one is as large as its events allow, but no smaller than it takes.
     let least = BEYOND_DENSE * dense;
     let most = (target.items * share).clamp(least * STEP / 2.0, least * STEP).min(target.items);
     let share = (most / target.items).min(share);
-    vec![
+    [
         Shape { items: least.min(most), ..scaled(share / STEP) },
         Shape { items: most, ..scaled(share) },
     ]

@@ -9,9 +9,10 @@ use super::{
 use crate::domain::{Cents, ItemChange, ItemFields, ItemId, Patch, item::ItemPatch};
 use serde_json::Value;
 
-/// Longest title, brand, category or tag, in characters.
+/// Longest title, in characters.
 const TITLE_CHARS_MAX: usize = 1_000;
-const LABEL_CHARS_MAX: usize = 200;
+/// Longest brand, category or tag, in characters.
+pub const LABEL_CHARS_MAX: usize = 200;
 const DESCRIPTION_BYTES_MAX: usize = 16 * 1024;
 const URL_BYTES_MAX: usize = 2_048;
 const LABELS_MAX: usize = 100;

@@ -162,6 +162,8 @@ async fn a_category_leaves_only_its_items() {
     }
     let answer = list(&shop, "/recommendations/t0?category=none").await;
     assert!(answer["empty_because"].as_str().unwrap().contains("category"));
+    let long = format!("/recommendations/t0?category={}", "c".repeat(201));
+    assert_eq!(shop.get(&long).await.faults(422), ["/category"]);
 }
 
 #[tokio::test]
