@@ -36,8 +36,8 @@ pub fn init_log(log: &Log) {
 /// Labels of one kind of request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
-    /// HTTP method.
-    pub method: String,
+    /// HTTP method, or `other`.
+    pub method: &'static str,
     /// Route template, or `unmatched`.
     pub route: String,
     /// Status code.
@@ -47,8 +47,8 @@ pub struct RequestLabels {
 /// Labels of one route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RouteLabels {
-    /// HTTP method.
-    pub method: String,
+    /// HTTP method, or `other`.
+    pub method: &'static str,
     /// Route template, or `unmatched`.
     pub route: String,
 }

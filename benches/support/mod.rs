@@ -16,7 +16,12 @@ pub(crate) mod shop;
 #[path = "../../tests/it/support/service.rs"]
 pub(crate) mod service;
 
+use mimalloc::MiMalloc;
 use std::time::Duration;
+
+/// As the program has it: the bare server must not be slower than it needs to be.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Whether this is `cargo bench`; `cargo test --all-targets` starts benches too, and must not wait
 /// for them.

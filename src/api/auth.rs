@@ -1,13 +1,8 @@
 //! Who may call what: three scopes of keys, none configured = open (loopback only).
 
-use super::{error::ApiError, state::ApiState};
+use super::error::ApiError;
 use crate::config::{Auth, Secret};
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, header},
-    middleware::Next,
-    response::Response,
-};
+use axum::http::{HeaderMap, header};
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +44,8 @@ fn given(headers: &HeaderMap) -> Option<&str> {
         .map(str::trim)
 }
 
-fn check(auth: &Auth, headers: &HeaderMap, scope: Scope) -> Result<(), ApiError> {
+/// Whether a request with these headers may ask for what needs the scope.
+pub(super) fn check(auth: &Auth, headers: &HeaderMap, scope: Scope) -> Result<(), ApiError> {
     if auth.is_open() {
         return Ok(());
     }
@@ -70,14 +66,4 @@ fn check(auth: &Auth, headers: &HeaderMap, scope: Scope) -> Result<(), ApiError>
         (false, true) => Err(ApiError::Forbidden(scope.name())),
         (false, false) => Err(ApiError::Unauthorized),
     }
-}
-
-/// Middleware of a group of routes: lets a request pass if its key has the scope.
-pub async fn require(
-    State((state, scope)): State<(ApiState, Scope)>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    check(&state.config.auth, request.headers(), scope)?;
-    Ok(next.run(request).await)
 }

@@ -1,72 +1,165 @@
-//! Around every request: its id, its log line, its metrics, and no panic out of a handler.
+//! Around every request: the key it needs, its id, its log line, its metrics, and no panic out of a handler.
 
 use super::{
+    auth::{Scope, check},
     error::{ApiError, Cause},
     state::ApiState,
 };
 use crate::telemetry::{RequestLabels, RouteLabels};
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, Method},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{any::Any, time::Instant};
+use std::{
+    any::Any,
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+use tower::{Layer, Service};
 use tracing::Instrument;
 
 /// The header with the id of a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id (the caller's own is kept), counts and times it, logs it.
-pub async fn observe(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
-    let method = method_label(request.method()).to_owned();
-    let id = match request.headers().get(&REQUEST_ID) {
-        Some(id) if (1..=128).contains(&id.len()) && id.to_str().is_ok() => id.clone(),
-        _ => {
-            let id = HeaderValue::from_str(&uuid::Uuid::now_v7().to_string());
-            let id = id.unwrap_or(HeaderValue::from_static("none"));
-            request.headers_mut().insert(REQUEST_ID, id.clone());
-            id
-        }
-    };
-    // Made only if somebody listens; what is logged inside carries it.
-    let request_id = id.to_str().unwrap_or_default();
-    let span = tracing::info_span!("request", request.id = request_id, method, route);
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
-    if status >= 400 {
-        response = with_instance(response, &id).await;
+/// Lets a request pass if its key has the scope; gives it an id (the caller's own is kept), counts and times it, logs
+/// it. One service for all of that: each one more is paid for by every request.
+#[derive(Clone)]
+pub struct Observe {
+    /// What handlers share.
+    pub state: ApiState,
+    /// What the route needs; `None` = nothing.
+    pub scope: Option<Scope>,
+}
+
+impl<S> Layer<S> for Observe {
+    type Service = Observed<S>;
+
+    fn layer(&self, inner: S) -> Observed<S> {
+        Observed { inner, observe: self.clone() }
     }
-    let cause = response.extensions().get::<Cause>().map(|cause| cause.0.clone());
-    let cause = cause.as_deref().map_or("", String::as_str);
-    // The span tells id, method and route.
-    span.in_scope(|| {
-        let duration_seconds = seconds;
-        if status == 503 {
-            tracing::warn!(status, cause, duration_seconds, "request refused");
-        } else if status >= 500 {
-            tracing::error!(status, cause, duration_seconds, "request failed");
-        } else if state.config.log.requests {
-            tracing::info!(status, cause, duration_seconds, "request answered");
-        } else {
-            tracing::debug!(status, cause, duration_seconds, "request answered");
-        }
-    });
-    response.headers_mut().insert(REQUEST_ID, id);
-    let route_labels = RouteLabels { method: method.clone(), route: route.clone() };
-    state.metrics.request_duration.get_or_create(&route_labels).observe(seconds);
-    state.metrics.requests.get_or_create(&RequestLabels { method, route, status }).inc();
-    response
+}
+
+/// What [`Observe`] makes of a service.
+#[derive(Clone)]
+pub struct Observed<S> {
+    inner: S,
+    observe: Observe,
+}
+
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Error = Infallible, Future: Send + 'static>,
+    S::Response: IntoResponse,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let begun = Instant::now();
+        let Observe { state, scope } = self.observe.clone();
+        let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
+        let method = method_label(request.method());
+        let id = match request.headers().get(&REQUEST_ID) {
+            Some(id) if (1..=128).contains(&id.len()) && id.to_str().is_ok() => id.clone(),
+            _ => {
+                let id = new_id();
+                request.headers_mut().insert(REQUEST_ID, id.clone());
+                id
+            }
+        };
+        let may = scope.map_or(Ok(()), |scope| check(&state.config.auth, request.headers(), scope));
+        // Made only if somebody listens; what is logged inside carries it.
+        let span = tracing::info_span!("request", request.id = id.to_str().unwrap_or_default());
+        let answering = may.map(|()| self.inner.call(request).instrument(span.clone()));
+        Box::pin(async move {
+            let response = match answering {
+                Ok(answering) => {
+                    let Ok(response) = answering.await;
+                    response.into_response()
+                }
+                Err(refused) => refused.into_response(),
+            };
+            let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
+            let mut response =
+                if status >= 400 { with_instance(response, &id).await } else { response };
+            let cause = response.extensions().get::<Cause>().map(|cause| cause.0.clone());
+            let cause = cause.as_deref().map_or("", String::as_str);
+            span.in_scope(|| {
+                let duration_seconds = seconds;
+                if status == 503 {
+                    tracing::warn!(
+                        method,
+                        route,
+                        status,
+                        cause,
+                        duration_seconds,
+                        "request refused"
+                    );
+                } else if status >= 500 {
+                    tracing::error!(
+                        method,
+                        route,
+                        status,
+                        cause,
+                        duration_seconds,
+                        "request failed"
+                    );
+                } else if state.config.log.requests {
+                    tracing::info!(
+                        method,
+                        route,
+                        status,
+                        cause,
+                        duration_seconds,
+                        "request answered"
+                    );
+                } else {
+                    tracing::debug!(
+                        method,
+                        route,
+                        status,
+                        cause,
+                        duration_seconds,
+                        "request answered"
+                    );
+                }
+            });
+            response.headers_mut().insert(REQUEST_ID, id);
+            let labels = RouteLabels { method, route };
+            state.metrics.request_duration.get_or_create(&labels).observe(seconds);
+            let labels = RequestLabels { method, route: labels.route, status };
+            state.metrics.requests.get_or_create(&labels).inc();
+            Ok(response)
+        })
+    }
+}
+
+fn new_id() -> HeaderValue {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let id = uuid::Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+    HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
 }
 
 /// The method as a label: anybody can make one up, and a series for each would never end.
-fn method_label(method: &Method) -> &str {
-    let known =
-        [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
-    if known.contains(method) { method.as_str() } else { "other" }
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    }
 }
 
 /// A problem document with the request's id as its `instance`.

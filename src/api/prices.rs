@@ -45,7 +45,7 @@ pub struct PriceAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PriceReasonAnswer {
     /// For programs.
-    pub kind: String,
+    pub kind: &'static str,
     /// For people.
     pub detail: String,
 }
@@ -157,7 +157,7 @@ fn answer(state: &ApiState, entry: &Entry, now: Timestamp) -> PriceAnswer {
             quote_id: None,
             valid_until: None,
             reasons: vec![PriceReasonAnswer {
-                kind: "no_list_price".into(),
+                kind: "no_list_price",
                 detail: "the item has no price: PUT /items/{item} sets one".into(),
             }],
             bounds: None,
@@ -165,8 +165,8 @@ fn answer(state: &ApiState, entry: &Entry, now: Timestamp) -> PriceAnswer {
         };
     };
     let reasons = quote.reasons.iter();
-    let reasons = reasons
-        .map(|note| PriceReasonAnswer { kind: note.kind().into(), detail: note.to_string() });
+    let reasons =
+        reasons.map(|note| PriceReasonAnswer { kind: note.kind(), detail: note.to_string() });
     PriceAnswer {
         item,
         price: Some(state.money(quote.price)),

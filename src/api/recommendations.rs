@@ -6,7 +6,7 @@ use super::{
     deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
-    rendered::{Rendered, list_of, page_of},
+    rendered::{Rendered, json, list_of, page_of, written},
     shelves::{Asker, shelf_key},
     state::{ApiState, Money},
 };
@@ -16,7 +16,7 @@ use crate::{
     record::forms::LABEL_CHARS_MAX,
     snapshot::Snapshot,
 };
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -107,7 +107,15 @@ pub struct ListAnswer {
     next_cursor: Option<String>,
     /// Best first.
     #[schema(value_type = Vec<ListItem>)]
-    items: Box<RawValue>,
+    items: Arc<RawValue>,
+}
+
+impl ListAnswer {
+    fn response(&self) -> Result<Response, ApiError> {
+        /// About what an answer takes without its items.
+        const HEAD_BYTES: usize = 640;
+        Ok(json(written(self, HEAD_BYTES + self.items.get().len())?))
+    }
 }
 
 /// The snapshot behind an answer.
@@ -240,7 +248,7 @@ pub async fn get_list(
     Path(user): Path<String>,
     Query(query): Query<ListQuery>,
     deadline: Deadline,
-) -> Result<Json<ListAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     if let Some(cursor) = &query.cursor {
         let steered = [
             ("scenario", query.scenario.is_some()),
@@ -251,10 +259,10 @@ pub async fn get_list(
             ("filter", query.filter.is_some()),
         ];
         let page = Page { cursor, user: Some(&user), n: query.n, explain: query.explain };
-        return Ok(Json(page.answer(&state, (query.price, deadline), &steered)?));
+        return page.answer(&state, (query.price, deadline), &steered)?.response();
     }
     let wanted = query.wanted(&state, user)?;
-    Ok(Json(answer(&state, wanted, deadline).await?))
+    answer(&state, wanted, deadline).await?.response()
 }
 
 /// The same as a body; `user` may be left out, `session` lists a guest's recent items.
@@ -265,7 +273,7 @@ pub async fn post_list(
     State(state): State<ApiState>,
     deadline: Deadline,
     body: Body,
-) -> Result<Json<ListAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     let body: ListBody = body.json()?;
     if let Some(cursor) = &body.cursor {
         let steered = [
@@ -278,7 +286,7 @@ pub async fn post_list(
         ];
         let user = body.user.as_deref();
         let page = Page { cursor, user, n: body.n, explain: body.explain };
-        return Ok(Json(page.answer(&state, (body.price, deadline), &steered)?));
+        return page.answer(&state, (body.price, deadline), &steered)?.response();
     }
     let ids = |field, ids: &[String]| item_ids(field, ids.iter().map(String::as_str));
     let user = body.user.as_deref().map(user_id).transpose().map_err(at("/user"))?;
@@ -304,7 +312,7 @@ pub async fn post_list(
         price: body.price.unwrap_or(true),
         ask: bounded(ask)?,
     };
-    Ok(Json(answer(&state, wanted, deadline).await?))
+    answer(&state, wanted, deadline).await?.response()
 }
 
 /// Most items of a visit that are looked at, the latest.

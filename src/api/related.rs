@@ -5,7 +5,7 @@ use super::{
     extract::{Path, Query, item_id},
     prices::ListQuotes,
     recommendations::{ListPrice, filter_of, n_of, scenario_of},
-    rendered::quotes_end,
+    rendered::{json, quotes_end, written},
     shelves::trending_now,
     state::ApiState,
 };
@@ -18,13 +18,7 @@ use crate::{
     },
     domain::{Item, ItemId, Timestamp},
 };
-use axum::{
-    Json,
-    body::Bytes,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, body::Bytes, extract::State, response::Response};
 use quick_cache::Weighter;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -190,13 +184,17 @@ pub async fn get_related(
         empty_because,
         items: items.collect(),
     };
-    let body = serde_json::to_vec(&answer).map_err(|e| ApiError::Internal(e.to_string()))?;
-    let (body, turn) = (Bytes::from(body), book.next_turn(now));
+    let body = written(&answer, HEAD_BYTES + answer.items.len() * ITEM_BYTES)?;
+    let turn = book.next_turn(now);
     let until = turn.map_or(quotes_end(&state, now), |turn| quotes_end(&state, now).min(turn));
     let made = SharedAnswer { body: body.clone(), epoch, until };
     state.shelves.shared.insert(key, Arc::new(made));
     Ok(json(body))
 }
+
+/// About what an answer takes without its items, and each of them.
+const HEAD_BYTES: usize = 256;
+const ITEM_BYTES: usize = 208;
 
 /// All that a list of related items depends on but the catalogue and time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -227,10 +225,6 @@ impl Weighter<SharedKey, Arc<SharedAnswer>> for SharedBytes {
     fn weight(&self, _key: &SharedKey, answer: &Arc<SharedAnswer>) -> u64 {
         (size_of::<SharedKey>() + size_of::<SharedAnswer>() + answer.body.len()) as u64
     }
-}
-
-fn json(body: Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Steers the list of what is trending.

@@ -2,6 +2,7 @@
 
 use super::{
     deadline::Deadline,
+    error::ApiError,
     policies::Chosen,
     prices::ListQuotes,
     recommendations::{Explored, ListItem, ListReason},
@@ -19,7 +20,13 @@ use crate::{
     domain::{ItemId, Timestamp, time::SECOND_MS},
     snapshot::Snapshot,
 };
+use axum::{
+    body::Bytes,
+    http::header,
+    response::{IntoResponse, Response},
+};
 use quick_cache::Weighter;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -43,7 +50,7 @@ pub struct RenderKey {
 #[derive(Debug)]
 pub struct Rendered {
     /// The items, a JSON array.
-    pub items: Box<RawValue>,
+    pub items: Arc<RawValue>,
     /// The same, with their scores.
     pub picks: Arc<[(ItemId, f32)]>,
     /// Where the list comes from.
@@ -179,7 +186,7 @@ fn render(
         RawValue::NULL.to_owned()
     });
     Rendered {
-        items,
+        items: items.into(),
         picks,
         source: list.source,
         is_hurried: false,
@@ -188,6 +195,19 @@ fn render(
         until: true_until(state, shelf, (&chosen.policy, book.next_turn(now)), now),
         popular,
     }
+}
+
+/// An answer of about `n_bytes` as it goes over the wire: written at once, where a body that grows is copied again and
+/// again.
+pub(super) fn written(answer: &impl Serialize, n_bytes: usize) -> Result<Bytes, ApiError> {
+    let mut body = Vec::with_capacity(n_bytes);
+    let done = serde_json::to_writer(&mut body, answer);
+    done.map(|()| body.into()).map_err(|error| ApiError::Internal(error.to_string()))
+}
+
+/// A response with a body of JSON.
+pub(super) fn json(body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// When quotes are made anew: at the end of half their period.

@@ -1,15 +1,17 @@
 //! Every route, with the scope of key that it needs.
 
 use super::{
-    auth::{Scope, require},
+    auth::Scope,
     catalogue,
     error::ApiError,
-    events, experiments, explanation, middleware, operator, people, price_runs, prices,
-    prior_price, quotes, recommendations, related, rules, simulation,
+    events, experiments, explanation,
+    middleware::{self, Observe},
+    operator, people, price_runs, prices, prior_price, quotes, recommendations, related, rules,
+    simulation,
     state::ApiState,
     why,
 };
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use axum::{Router, extract::DefaultBodyLimit, handler::Handler};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -78,22 +80,26 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(operator::live))
         .routes(routes!(operator::ready))
         .routes(routes!(operator::metrics));
-    let guarded = |router: OpenApiRouter<ApiState>, scope| {
-        router.route_layer(from_fn_with_state((state.clone(), scope), require))
+    let body_limit = state.config.server.body_bytes_max;
+    let around = |scope: Option<Scope>| {
+        (
+            Observe { state: state.clone(), scope },
+            CatchPanicLayer::custom(middleware::caught),
+            DefaultBodyLimit::max(body_limit),
+        )
     };
+    let guarded = |router: OpenApiRouter<ApiState>, scope| router.layer(around(Some(scope)));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(guarded(storefront, Scope::Storefront))
         .merge(guarded(events, Scope::Events))
         .merge(guarded(ingest, Scope::Ingest))
         .merge(guarded(admin, Scope::Admin))
-        .merge(open)
+        .merge(open.layer(around(None)))
         .split_for_parts();
+    let pages: Router<ApiState> = SwaggerUi::new("/docs").url("/openapi.json", document).into();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .fallback(async || ApiError::NoRoute)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(state.config.server.body_bytes_max))
-        .layer(CatchPanicLayer::custom(middleware::caught))
-        .layer(from_fn_with_state(state.clone(), middleware::observe))
+        .merge(pages.layer(around(None)))
+        .fallback((async || ApiError::NoRoute).layer(around(None)))
+        .method_not_allowed_fallback((async || ApiError::MethodNotAllowed).layer(around(None)))
         .with_state(state)
 }

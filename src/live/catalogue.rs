@@ -4,6 +4,7 @@ use crate::domain::{
     Cents, Item, ItemFields, ItemId, PriceEntry, PriceReason, Timestamp, time::DAY_MS,
 };
 use dashmap::DashMap;
+use foldhash::quality::RandomState;
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
@@ -23,7 +24,7 @@ pub struct Entry {
 
 /// The catalogue in memory.
 pub struct Catalogue {
-    entries: DashMap<ItemId, Entry>,
+    entries: DashMap<ItemId, Entry, RandomState>,
     items_max: usize,
     epoch: AtomicU64,
     watch: OnceLock<Arc<dyn ItemWatch>>,
@@ -39,7 +40,7 @@ impl Catalogue {
     /// Empty, for at most `items_max` items.
     pub fn new(items_max: usize) -> Self {
         Self {
-            entries: DashMap::new(),
+            entries: DashMap::default(),
             items_max,
             epoch: AtomicU64::new(0),
             watch: OnceLock::new(),

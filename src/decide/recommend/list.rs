@@ -261,7 +261,9 @@ pub fn first_admitted<'a, T>(
         }
         Some((admitted.ok().filter(|item| groups.is_new(item))?, with))
     });
-    admitted.take(n).collect()
+    let mut list = Vec::with_capacity(n);
+    list.extend(admitted.take(n));
+    list
 }
 
 /// The groups that have an item in the list.
