@@ -257,9 +257,7 @@ pub async fn get_explanation(
     let mut answer = answer.await.map_err(|error| ApiError::Internal(error.to_string()))?;
     if let Some(note) = standstill {
         answer.status = note.kind();
-        answer
-            .reasons
-            .insert(0, PriceReasonAnswer { kind: note.kind().into(), detail: note.to_string() });
+        answer.reasons.insert(0, PriceReasonAnswer { kind: note.kind(), detail: note.to_string() });
     }
     Ok(Json(answer))
 }
@@ -278,7 +276,7 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
     let reasons = choice
         .notes
         .iter()
-        .map(|note| PriceReasonAnswer { kind: note.kind().into(), detail: note.to_string() });
+        .map(|note| PriceReasonAnswer { kind: note.kind(), detail: note.to_string() });
     ExplanationAnswer {
         item: case.item.to_string(),
         market: case.market.clone(),

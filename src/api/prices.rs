@@ -13,6 +13,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Most items in one request for quotes.
@@ -125,21 +126,22 @@ fn ttl_ms(state: &ApiState) -> i64 {
 pub(super) struct ListQuotes<'a> {
     state: &'a ApiState,
     time: QuoteTime,
-    valid_until: String,
+    valid_until: Arc<str>,
 }
 
 impl<'a> ListQuotes<'a> {
     /// For a list that is made now.
     pub(super) fn at(state: &'a ApiState, now: Timestamp) -> Self {
         let time = QuoteTime::of(now, ttl_ms(state));
-        Self { state, time, valid_until: time.valid_until().to_string() }
+        Self { state, time, valid_until: time.valid_until().to_string().into() }
     }
 
     /// The price of an item now, if it has one.
     pub(super) fn of(&self, item: &Item) -> Option<ListPrice> {
         let price = item.price_in_force?;
         Some(ListPrice {
-            money: self.state.money(price),
+            amount: self.state.currency.format(price),
+            currency: self.state.currency.code(),
             quote_id: self.time.quote_id(&item.item_id, price),
             valid_until: self.valid_until.clone(),
         })

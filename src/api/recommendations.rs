@@ -8,7 +8,7 @@ use super::{
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
     rendered::{Rendered, json, list_of, page_of, written},
     shelves::{Asker, shelf_key},
-    state::{ApiState, Money},
+    state::ApiState,
 };
 use crate::{
     decide::{filter::Filter, recommend::Ask},
@@ -133,7 +133,8 @@ pub struct ModelInfo {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListItem {
     /// Its id.
-    pub(super) item: String,
+    #[schema(value_type = String)]
+    pub(super) item: ItemId,
     /// From 1.
     pub(super) rank: usize,
     /// Preference; comparable within this list only.
@@ -179,13 +180,17 @@ pub struct ListReason {
 /// A quoted price.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListPrice {
-    /// How much.
-    #[serde(flatten)]
-    pub(super) money: Money,
+    /// A decimal amount, as a string so that no client rounds it.
+    #[schema(example = "12.90")]
+    pub(super) amount: String,
+    /// ISO 4217.
+    #[schema(example = "EUR")]
+    pub(super) currency: &'static str,
     /// Names the quote.
     pub(super) quote_id: String,
     /// Until when it holds.
-    pub(super) valid_until: String,
+    #[schema(value_type = String)]
+    pub(super) valid_until: Arc<str>,
 }
 
 /// What a request for a list comes to.

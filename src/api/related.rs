@@ -84,7 +84,8 @@ pub struct RelatedAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SharedItem {
     /// Its id.
-    item: String,
+    #[schema(value_type = String)]
+    item: ItemId,
     /// From 1.
     rank: usize,
     /// How much it is related or wanted; comparable within this list only.
@@ -108,7 +109,7 @@ fn shared_item(
     quotes: Option<&ListQuotes<'_>>,
 ) -> SharedItem {
     SharedItem {
-        item: item.item_id.to_string(),
+        item: item.item_id.clone(),
         rank,
         score,
         lift: evidence.and_then(|evidence| evidence.lift),
@@ -186,7 +187,8 @@ pub async fn get_related(
     };
     let body = written(&answer, HEAD_BYTES + answer.items.len() * ITEM_BYTES)?;
     let turn = book.next_turn(now);
-    let until = turn.map_or(quotes_end(&state, now), |turn| quotes_end(&state, now).min(turn));
+    let quotes_end = quotes_end(&state, &key, now);
+    let until = turn.map_or(quotes_end, |turn| quotes_end.min(turn));
     let made = SharedAnswer { body: body.clone(), epoch, until };
     state.shelves.shared.insert(key, Arc::new(made));
     Ok(json(body))

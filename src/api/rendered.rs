@@ -12,6 +12,7 @@ use super::{
 use crate::{
     decide::{
         filter::Filter,
+        price::QuoteTime,
         recommend::{
             Ask, Pick, Policy, Popular, Shelf, Source, reasons::Reason, recommend,
             reorder::next_rise,
@@ -26,9 +27,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quick_cache::Weighter;
+use rustc_hash::FxBuildHasher;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+};
 
 /// All that a list depends on but the catalogue, popularity and time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +66,7 @@ pub struct Rendered {
     pub empty_because: Option<&'static str>,
     /// The catalogue it was made from.
     epoch: u64,
-    /// When a quote or a hidden purchase runs out.
+    /// When its quotes are to be made anew, or a hidden purchase runs out.
     until: Timestamp,
     /// The popularity it was made from, if it was.
     popular: Option<Arc<Popular>>,
@@ -131,7 +136,8 @@ pub fn list_of(
         return list;
     }
     let made = (&*shelf, popular, ask, chosen);
-    let mut list = render(state, snapshot, made, (epoch, price, 1, scenario), now);
+    let quotes_end = quotes_end(state, &key, now);
+    let mut list = render(state, snapshot, made, (epoch, price, 1, scenario), (now, quotes_end));
     if is_hurried {
         // Whoever has time must not be given it.
         list.is_hurried = true;
@@ -156,7 +162,7 @@ pub fn page_of(
     let (shelf, is_hurried) = shelf_of(state, snapshot, shelf_key, (chosen, deadline));
     let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
     let made = (&*shelf, popular, ask, chosen);
-    let list = render(state, snapshot, made, (epoch, price, first_rank, scenario), now);
+    let list = render(state, snapshot, made, (epoch, price, first_rank, scenario), (now, now));
     Rendered { is_hurried, ..list }
 }
 
@@ -165,7 +171,7 @@ fn render(
     snapshot: &Snapshot,
     (shelf, popular, ask, chosen): (&Shelf, Option<Arc<Popular>>, &Ask, &Chosen),
     (epoch, price, first_rank, scenario): (u64, bool, usize, &str),
-    now: Timestamp,
+    (now, quotes_end): (Timestamp, Timestamp),
 ) -> Rendered {
     let nobody = Popular::default();
     let popularity = popular.as_deref().unwrap_or(&nobody);
@@ -192,7 +198,7 @@ fn render(
         is_hurried: false,
         empty_because: list.empty_because,
         epoch,
-        until: true_until(state, shelf, (&chosen.policy, book.next_turn(now)), now),
+        until: true_until(state, shelf, (quotes_end, &chosen.policy, book.next_turn(now)), now),
         popular,
     }
 }
@@ -210,21 +216,20 @@ pub(super) fn json(body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// When quotes are made anew: at the end of half their period.
-pub(super) fn quotes_end(state: &ApiState, now: Timestamp) -> Timestamp {
-    let half = (i64::from(state.config.pricing.quote_seconds) * SECOND_MS / 2).max(1);
-    Timestamp((now.0.div_euclid(half) + 1).saturating_mul(half))
+/// When the quotes of what is kept under `key` are made anew.
+pub(super) fn quotes_end(state: &ApiState, key: &impl Hash, now: Timestamp) -> Timestamp {
+    let ttl_ms = i64::from(state.config.pricing.quote_seconds) * SECOND_MS;
+    QuoteTime::renewal(now, ttl_ms, FxBuildHasher.hash_one(key))
 }
 
-/// When the list may change without anybody doing anything: at the end of half a quote's period, where
-/// quotes are made anew, when something has been hidden for long enough, or when a rule begins or ends.
+/// When the list may change without anybody doing anything: when quotes are made anew, when something has been hidden
+/// for long enough, or when a rule begins or ends.
 fn true_until(
     state: &ApiState,
     shelf: &Shelf,
-    (policy, rules_turn): (&Policy, Option<Timestamp>),
+    (quotes_end, policy, rules_turn): (Timestamp, &Policy, Option<Timestamp>),
     now: Timestamp,
 ) -> Timestamp {
-    let quotes_end = quotes_end(state, now);
     let (taste, hide) = (&shelf.taste, policy.hide(state.hide_policy()));
     let rise = policy.rotates().then(|| next_rise(&taste.shown, policy.rotation_minutes, now));
     let turn = state.policies.next_turn(now).into_iter().chain(rise.flatten());
@@ -253,7 +258,7 @@ fn list_item(
     let price = quotes.zip(item.as_ref()).and_then(|(quotes, item)| quotes.of(item));
     let is_counted = item.is_some_and(|item| item.fields.stock.is_some());
     ListItem {
-        item: pick.item.to_string(),
+        item: pick.item,
         rank,
         score: pick.score,
         reasons: pick.reasons.into_iter().map(ListReason::from).collect(),

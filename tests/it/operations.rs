@@ -127,8 +127,8 @@ fn composed() -> Config {
 /// The exposition of a service that has answered a request and fitted a model.
 fn exposition() -> String {
     let metrics = Metrics::default();
-    let (method, route) = ("GET".to_owned(), "/".to_owned());
-    let labels = RouteLabels { method: method.clone(), route: route.clone() };
+    let (method, route) = ("GET", "/".to_owned());
+    let labels = RouteLabels { method, route: route.clone() };
     metrics.request_duration.get_or_create(&labels).observe(1.0);
     metrics.requests.get_or_create(&RequestLabels { method, route, status: 200 }).inc();
     metrics.training_duration.get_or_create(&ModelLabel { model: "all" }).observe(1.0);

@@ -3,7 +3,7 @@
 //! Each part of a run grows with something that is known: events, items, pairs of items in one history. Its seconds
 //! and bytes are those of a line through both pilots, over that.
 
-use crate::learn::dataset::log::ACT_BYTES;
+use crate::learn::{dataset::log::ACT_BYTES, recommenders::ModelKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,27 @@ pub(super) struct Stage {
     pub(super) seconds: f64,
 }
 
+/// A model that was measured.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(super) struct Candidate {
+    /// Its name; `blend` for all together.
+    #[serde(rename = "model")]
+    pub(super) name: String,
+    /// NDCG@10 over held-out shoppers.
+    pub(super) ndcg: f64,
+    /// Bytes.
+    pub(super) bytes: f64,
+    /// Weight in what is served, 0 = not served.
+    pub(super) weight: f64,
+}
+
+impl Candidate {
+    /// Whether it is a model of its own, and not the same for everybody.
+    fn is_personal(&self) -> bool {
+        ![ModelKind::Popularity.name(), "blend"].contains(&self.name.as_str())
+    }
+}
+
 /// What a pilot took.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Observed {
@@ -44,6 +65,10 @@ pub(super) struct Observed {
     pub(super) events: f64,
     /// Shoppers that were measured on.
     pub(super) held_out: f64,
+    /// Moments of visits that were chosen and measured on.
+    pub(super) moments: f64,
+    /// What was measured.
+    pub(super) models: Vec<Candidate>,
     /// Seconds in all.
     pub(super) seconds: f64,
     /// Bytes resident before the run, with the catalogue; absent if the system does not say.
@@ -65,6 +90,8 @@ pub(super) struct Limits {
     pub(super) has_ease: bool,
     /// Shoppers that are measured on.
     pub(super) held_out_max: f64,
+    /// Moments of visits that are.
+    pub(super) moments_max: f64,
     /// Bytes of ready lists and kept answers.
     pub(super) caches: f64,
 }
@@ -86,6 +113,8 @@ pub(super) struct Forecast {
     pub(super) snapshot_bytes: BTreeMap<String, f64>,
     /// Seconds by part of the run.
     pub(super) stages: Vec<Stage>,
+    /// A model that is reckoned to be served, though in the pilots it was not.
+    pub(super) assumed_model: Option<String>,
 }
 
 /// All that parts grow with.
@@ -95,12 +124,13 @@ struct Size {
     items: f64,
     events: f64,
     held_out: f64,
+    moments: f64,
 }
 
 impl Size {
     fn of(pilot: &Observed) -> Self {
-        let Observed { shoppers, items, events, held_out, .. } = *pilot;
-        Self { shoppers, items, events, held_out }
+        let Observed { shoppers, items, events, held_out, moments, .. } = *pilot;
+        Self { shoppers, items, events, held_out, moments }
     }
 
     /// Pairs of items in histories, up to a constant.
@@ -130,7 +160,8 @@ fn work(stage: &Stage, size: &Size, limits: &Limits) -> f64 {
             size.pairs() + solved
         }
         // Every item is scored for every shopper, and for every moment of a visit, that is measured on.
-        ("measuring" | "blend" | "held_out_visits", _) => size.items * size.held_out,
+        ("measuring" | "blend", _) => size.items * size.held_out,
+        ("held_out_visits", _) => size.items * size.moments,
         ("price_response" | "reading_prices", _) => size.items,
         _ => size.events,
     }
@@ -161,9 +192,10 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
         items: target.items,
         events: target.events,
         held_out: (large.held_out * target.users / large.users).min(limits.held_out_max),
+        moments: (large.moments * target.events / large.events).min(limits.moments_max),
     };
     let mut seen: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
-    let stages: Vec<Stage> = large
+    let mut stages: Vec<Stage> = large
         .stages
         .iter()
         .map(|stage| {
@@ -177,6 +209,10 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
             Stage { seconds: along(x, y, work(stage, &size, limits)), ..stage.clone() }
         })
         .collect();
+    let assumed = assumed(large);
+    if let Some(model) = assumed {
+        serve(model, &mut stages, &size);
+    }
     let rows = |size: &Size| size.shoppers + size.items;
     let of_part = |part: &str, size: &Size| match part {
         "item_knn" | "rp3beta" | "ease" | "related" | "price_response" | "svd" | "als" => {
@@ -185,7 +221,7 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
         "names" => rows(size),
         _ => size.events,
     };
-    let snapshot_bytes: BTreeMap<String, f64> = large
+    let mut snapshot_bytes: BTreeMap<String, f64> = large
         .snapshot_bytes
         .iter()
         .map(|(part, &bytes)| {
@@ -194,6 +230,12 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
             (part.clone(), along(x, [before, bytes], of_part(part, &size)))
         })
         .collect();
+    if let Some(model) = assumed {
+        let before = small.models.iter().find(|other| other.name == model.name);
+        let bytes = [before.map_or(0.0, |before| before.bytes), model.bytes];
+        let x = sizes.map(|size| of_part(&model.name, &size));
+        snapshot_bytes.insert(model.name.clone(), along(x, bytes, of_part(&model.name, &size)));
+    }
     let snapshot: f64 = snapshot_bytes.values().sum();
     let (before, peak) = memory([small, large], sizes, (&size, limits));
     let log = ACT_BYTES as f64 * size.events;
@@ -207,7 +249,39 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
         training_bytes: serving_bytes + (peak - before - log).max(snapshot),
         snapshot_bytes,
         stages,
+        assumed_model: assumed.map(|model| model.name.clone()),
     }
+}
+
+/// The best personal model of a pilot that is served by none: a shop with more shoppers tells with more certainty that
+/// it is better than popularity, and whoever plans for it must not be told too little.
+fn assumed(pilot: &Observed) -> Option<&Candidate> {
+    let mut personal = pilot.models.iter().filter(|model| model.is_personal());
+    if personal.clone().any(|model| model.weight > 0.0) {
+        return None;
+    }
+    let best = personal.clone().map(|model| model.ndcg).fold(0.0, f64::max);
+    personal.find(|model| best > 0.0 && model.ndcg >= best)
+}
+
+/// Adds what it takes to serve a model that is measured but not served: it is fitted once more, and every item is scored
+/// by it for all that the blend and the visits are chosen and measured on.
+fn serve(model: &Candidate, stages: &mut Vec<Stage>, size: &Size) {
+    let of = |name: &str| -> f64 {
+        let its_own =
+            |stage: &&Stage| stage.name == name && stage.model.as_ref() == Some(&model.name);
+        stages.iter().filter(its_own).map(|stage| stage.seconds).sum()
+    };
+    let (fit, measuring) = (of("held_out_fit"), of("measuring"));
+    let visits = measuring * size.moments / size.held_out.max(1.0);
+    for (name, more) in [("blend", measuring), ("held_out_visits", visits)] {
+        if let Some(stage) = stages.iter_mut().find(|stage| stage.name == name) {
+            stage.seconds += more;
+        }
+    }
+    let after = stages.iter().rposition(|stage| stage.name == "fit").map_or(0, |at| at + 1);
+    let (name, model) = ("fit".into(), Some(model.name.clone()));
+    stages.insert(after, Stage { name, model, seconds: fit });
 }
 
 /// Bytes before a run, and at its peak.
@@ -237,11 +311,20 @@ mod tests {
         assert!((a / b - 1.0).abs() < 1e-6, "{a} {b}");
     }
 
-    const LIMITS: Limits =
-        Limits { dense_items_max: 8_000.0, held_out_max: 2_000.0, caches: 1e6, has_ease: true };
+    const LIMITS: Limits = Limits {
+        dense_items_max: 8_000.0,
+        held_out_max: 2_000.0,
+        moments_max: 4_000.0,
+        caches: 1e6,
+        has_ease: true,
+    };
 
     fn stage(stage: &str, model: Option<&str>, seconds: f64) -> Stage {
         Stage { name: stage.into(), model: model.map(Into::into), seconds }
+    }
+
+    fn candidate(name: &str, ndcg: f64, weight: f64) -> Candidate {
+        Candidate { name: name.into(), ndcg, weight, bytes: 1e5 }
     }
 
     /// A shop in which every part takes exactly what its law says, with a second of its own.
@@ -251,12 +334,17 @@ mod tests {
             items: 500.0 * scale,
             events: 50_000.0 * scale,
             held_out: 300.0 * scale,
+            moments: 500.0 * scale,
         };
         let stages = [
             ("reading_events", None, 2e-6),
             ("fit", Some("als"), 1e-7),
             ("fit", Some("ease"), 1e-8),
             ("measuring", Some("ease"), 1e-7),
+            ("measuring", Some("als"), 1e-7),
+            ("blend", None, 1e-7),
+            ("held_out_visits", None, 1e-7),
+            ("fit", Some("popularity"), 1e-9),
         ];
         let stages = stages.map(|(name, model, rate)| {
             let seconds = rate * work(&stage(name, model, 0.0), &size, &LIMITS);
@@ -269,6 +357,8 @@ mod tests {
             shoppers: size.shoppers,
             events: size.events,
             held_out: size.held_out,
+            moments: size.moments,
+            models: vec![candidate("popularity", 0.2, 0.5), candidate("als", 0.1, 0.5)],
             seconds: stages.iter().map(|stage| stage.seconds).sum(),
             before_bytes: Some(3e7 + 900.0 * size.items),
             peak_bytes: Some(
@@ -296,6 +386,40 @@ mod tests {
         }
         let snapshot: f64 = said.snapshot_bytes.values().sum();
         near(said.swap_bytes - said.serving_bytes, snapshot);
+    }
+
+    #[test]
+    fn a_shop_served_by_popularity_alone_is_reckoned_with_its_best_personal_model() {
+        let pilots = [1.0, 3.0].map(|scale| {
+            let mut pilot = observed(scale);
+            pilot.models = vec![
+                candidate("popularity", 0.3, 1.0),
+                candidate("ease", 0.1, 0.0),
+                Candidate { bytes: 256.0 * pilot.items, ..candidate("als", 0.2, 0.0) },
+                candidate("blend", 0.25, 0.0),
+            ];
+            pilot.stages.push(stage("held_out_fit", Some("als"), scale));
+            pilot
+        });
+        let target = Shape { users: 6_000.0, items: 3_000.0, events: 3e5 };
+        let blended = forecast(&[observed(1.0), observed(3.0)], &target, &LIMITS);
+        let said = forecast(&pilots, &target, &LIMITS);
+        assert_eq!(blended.assumed_model, None);
+        assert_eq!(said.assumed_model.as_deref(), Some("als"));
+        near(said.snapshot_bytes["als"], 256.0 * 3_000.0);
+        let of = |said: &Forecast, name: &str, model: Option<&str>| -> f64 {
+            let same = |stage: &&Stage| stage.name == name && stage.model.as_deref() == model;
+            said.stages.iter().filter(same).map(|stage| stage.seconds).sum()
+        };
+        let measuring = of(&said, "measuring", Some("als"));
+        near(of(&said, "blend", None) - of(&blended, "blend", None), measuring);
+        let visits = of(&said, "held_out_visits", None) - of(&blended, "held_out_visits", None);
+        near(visits, measuring * 3_000.0 / 1_800.0);
+        near(
+            of(&said, "fit", Some("als")) - of(&blended, "fit", Some("als")),
+            of(&said, "held_out_fit", Some("als")),
+        );
+        near(said.stages.iter().map(|stage| stage.seconds).sum(), said.seconds);
     }
 
     #[test]

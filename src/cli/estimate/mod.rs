@@ -8,7 +8,10 @@ mod forecast;
 mod pilot;
 
 use super::commands::say;
-use crate::{config::Config, learn::recommenders::ModelKind};
+use crate::{
+    config::Config,
+    learn::{pipeline::MOMENTS_MAX, recommenders::ModelKind},
+};
 use anyhow::bail;
 use clap::builder::RangedU64ValueParser;
 use forecast::{Forecast, Observed, Shape};
@@ -61,6 +64,7 @@ pub(super) async fn estimate(
         dense_items_max: config.models.ease.dense_items_max as f64,
         has_ease: config.models.enabled.contains(&ModelKind::Ease),
         held_out_max: config.training.holdout_shoppers_max as f64,
+        moments_max: 2.0 * MOMENTS_MAX as f64,
         caches: (config.recommendations.cache_bytes_max + config.recommendations.answers_bytes_max)
             as f64,
     };
@@ -104,6 +108,11 @@ fn lines(forecast: &Forecast, pilots: &[Observed]) -> Vec<String> {
         let what = [Some(stage.name.as_str()), stage.model.as_deref()];
         let what: Vec<&str> = what.into_iter().flatten().collect();
         format!("  {:<32} {:>10.2} s", what.join(" "), stage.seconds)
+    }));
+    lines.extend(forecast.assumed_model.iter().map(|model| {
+        format!(
+            "reckoned with `{model}` served, though popularity alone was better in the small shops"
+        )
     }));
     for pilot in pilots {
         lines.push(format!(

@@ -1,6 +1,6 @@
 //! A small shop, learned from by a process of its own, so that nothing else is in its memory.
 
-use super::forecast::{Observed, Shape, Stage};
+use super::forecast::{Candidate, Observed, Shape, Stage};
 use crate::{
     cli::stocking::stock,
     config::Config,
@@ -73,7 +73,21 @@ struct TrainedReport {
     events: f64,
     shoppers: f64,
     holdout_shoppers: f64,
+    #[serde(default)]
+    models: Vec<Candidate>,
+    visits: Option<TrainedVisits>,
     stages: Vec<Stage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TrainedVisits {
+    known: TrainedJoin,
+    strangers: TrainedJoin,
+}
+
+#[derive(Debug, Deserialize)]
+struct TrainedJoin {
+    moments: f64,
 }
 
 /// Makes up a shop of about this shape and trains on it.
@@ -111,6 +125,12 @@ pub(super) async fn run(shape: &Shape, config_file: Option<&Path>) -> anyhow::Re
         shoppers: trained.report.shoppers,
         events: trained.report.events,
         held_out: trained.report.holdout_shoppers,
+        // As many are there to choose on as to measure on.
+        moments: trained
+            .report
+            .visits
+            .map_or(0.0, |visits| 2.0 * (visits.known.moments + visits.strangers.moments)),
+        models: trained.report.models,
         seconds: trained.seconds,
         before_bytes: trained.memory.before,
         peak_bytes: trained.memory.peak,

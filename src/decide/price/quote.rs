@@ -39,6 +39,18 @@ impl QuoteTime {
         self.0
     }
 
+    /// When what was made of quotes of `now` is to be made anew: where the next ones would end later, and up to a quarter
+    /// of `ttl_ms` after that, by `spread`, since not everything can be made anew in one moment. Quotes then hold for a
+    /// quarter of `ttl_ms` at least.
+    pub fn renewal(now: Timestamp, ttl_ms: i64, spread: u64) -> Timestamp {
+        let ttl_ms = ttl_ms.max(1);
+        // The first moment of a slot with less than half of it left.
+        let half = ttl_ms - ttl_ms / 2 + 1;
+        let turn = ((now.0 - half).div_euclid(ttl_ms) + 1).saturating_mul(ttl_ms) + half;
+        let quarter = (ttl_ms / 4).max(1);
+        Timestamp(turn).plus_ms(spread.rem_euclid(quarter.unsigned_abs()).cast_signed())
+    }
+
     /// The id of a quote of this price.
     pub fn quote_id(self, item: &ItemId, price: Cents) -> String {
         id_of(item, price, self.0)
@@ -224,4 +236,23 @@ pub fn lowest_30d(price: Cents, trail: &[PriceEntry], now: Timestamp) -> Option<
         |entry: &&&PriceEntry| entry.to.is_none_or(|to| to > window_from && to > entry.from);
     let before = known[..n_before].iter().filter(in_force).map(|entry| entry.price);
     Some(before.min().unwrap_or(price))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_made_of_quotes_is_made_anew_while_they_hold(
+            now in -10_000_000i64..10_000_000, ttl_ms in 1i64..4_000_000, spread: u64,
+        ) {
+            let now = Timestamp(now);
+            let (ends, renewal) = (valid_until(now, ttl_ms), QuoteTime::renewal(now, ttl_ms, spread));
+            prop_assert!(now < renewal && renewal < ends.plus_ms(1 - ttl_ms / 4), "{ends} {renewal}");
+            // Not before there is something newer to be had.
+            prop_assert!(ends < valid_until(renewal, ttl_ms));
+        }
+    }
 }

@@ -33,7 +33,7 @@ use super::{
 use crate::domain::{EventKind, Timestamp};
 use holdout::HeldOut;
 use report::parameters_of;
-pub use visiting::VisitParams;
+pub use visiting::{MOMENTS_MAX, VisitParams};
 
 /// List length that is measured.
 pub const K: usize = 10;

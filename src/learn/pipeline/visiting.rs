@@ -20,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::{sync::Arc, time::Instant};
 
 /// Most moments of held-out visits that weights are chosen on, and as many that they are measured on.
-const MOMENTS_MAX: usize = 2_000;
+pub const MOMENTS_MAX: usize = 2_000;
 
 /// How it is learned what comes next in a visit.
 #[derive(Clone, Copy, Debug, PartialEq)]
