@@ -47,6 +47,11 @@ impl PriceReason {
         }
     }
 
+    /// Whether pricing chose it, from what was known before.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Demand | Self::Trial(_))
+    }
+
     /// How it was drawn, if it was.
     pub fn lottery(self) -> Option<Lottery> {
         if let Self::Trial(lottery) = self { Some(lottery) } else { None }

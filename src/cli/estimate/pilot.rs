@@ -23,6 +23,9 @@ const DAYS: [f64; 2] = [28.0, 700.0];
 const STEP: f64 = 3.0;
 /// Beyond those that are solved for at once, the smaller pilot has this many times more items.
 const BEYOND_DENSE: f64 = 1.15;
+/// And the larger one at most this many times as many: one that fits into a core's caches says too little of one that does
+/// not.
+const LARGEST: f64 = 6.0;
 /// Fewest of anything in a pilot.
 const COUNT_MIN: f64 = 60.0;
 
@@ -42,7 +45,7 @@ pub(super) fn shapes(target: &Shape, config: &Config) -> [Shape; 2] {
     }
     // The larger one is as large as its events allow, but no smaller than it takes.
     let least = BEYOND_DENSE * dense;
-    let most = (target.items * share).clamp(least * STEP / 2.0, least * STEP).min(target.items);
+    let most = (target.items * share).clamp(least * STEP / 2.0, LARGEST * least).min(target.items);
     let share = (most / target.items).min(share);
     [
         Shape { items: least.min(most), ..scaled(share / STEP) },

@@ -232,6 +232,7 @@ fn price_spells(item: u32, entry: &PriceEntry, trial_ms: i64) -> Vec<PriceSpell>
         to: entry.to,
         price: entry.price.0 as f64,
         randomised: None,
+        is_decided: entry.reason.is_decided(),
     };
     let Some(lottery) = entry.reason.lottery() else { return vec![spell] };
     let drawn = Some(Randomised { expected_price: Some(lottery.expected.0 as f64) });

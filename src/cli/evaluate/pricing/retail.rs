@@ -153,7 +153,14 @@ fn panel(sales: &[SaleRecord], n_items: usize) -> (Panel, Periods) {
             .is_some_and(|last| last.item == item && last.price.to_bits() == price.to_bits());
         if !same {
             let from = Timestamp(day * DAY_MS);
-            prices.push(PriceSpell { item, from, to: None, price, randomised: None });
+            prices.push(PriceSpell {
+                item,
+                from,
+                to: None,
+                price,
+                randomised: None,
+                is_decided: false,
+            });
         }
     }
     let of_next: Vec<u32> = prices.iter().skip(1).map(|next| next.item).collect();

@@ -241,6 +241,7 @@ mod tests {
                 let shock = if is_random { rng.random_range(-0.1..0.1) } else { 0.0 };
                 let mean = (3.0 - 2.0 * (planned + shock) + 0.3 * luck).exp();
                 builder.push(&PanelRow {
+                    is_decided: is_random,
                     item,
                     period,
                     units: Poisson::new(mean).unwrap().sample(&mut rng),

@@ -19,8 +19,9 @@ const STEP_MAX: f64 = 1.0;
 /// What all rows of a category say, by period and together.
 #[derive(Clone, Debug)]
 pub(super) struct Sums {
-    /// By period: score, information, and information times log price, competitors' log price and promotion.
-    periods: Vec<[f64; 5]>,
+    /// By period: score, information, and information times log price, competitors' log price and promotion; and times
+    /// log price once more, of prices that the merchant asked.
+    periods: Vec<[f64; 6]>,
     gradient: Triple,
     information: Symmetric3,
     pub(super) spread: Spread,
@@ -29,7 +30,7 @@ pub(super) struct Sums {
 impl Sums {
     pub(super) fn new(n_periods: usize) -> Self {
         Self {
-            periods: vec![[0.0; 5]; n_periods],
+            periods: vec![[0.0; 6]; n_periods],
             gradient: [0.0; 3],
             information: Symmetric3::default(),
             spread: Spread::default(),
@@ -47,9 +48,10 @@ impl Sums {
         for row in panel.rows(item).iter() {
             let fitted = category.fitted(&row, coefficients);
             let z = [row.log_price, row.log_competitor, row.promotion];
-            let [score, weight, parts @ ..] = &mut self.periods[row.period];
+            let [score, weight, parts @ .., asked] = &mut self.periods[row.period];
             *score += fitted.score;
             *weight += fitted.weight;
+            *asked += if row.is_decided { 0.0 } else { fitted.weight * row.log_price };
             for k in 0..3 {
                 parts[k] += fitted.weight * z[k];
                 self.gradient[k] += fitted.score * z[k];
@@ -89,10 +91,12 @@ pub(super) fn step(category: &mut Category, sums: &Sums, pull: Pull) -> Triple {
     }
     information.add_diagonal(pull.precision);
     category.information = sums.periods.iter().map(|period| period[1]).collect();
+    let asked = |period: &[f64; 6]| if period[1] > 0.0 { period[5] / period[1] } else { 0.0 };
+    category.asked = sums.periods.iter().map(asked).collect();
     let effects = |category: &Category, period: usize| {
         let variance = category.effect_variances[period];
         (variance > 0.0).then(|| {
-            let [score, weight, x, c, p] = sums.periods[period];
+            let [score, weight, x, c, p, _] = sums.periods[period];
             let excess = category.effects[period] - category.effect_means[period];
             (score - excess / variance, weight + 1.0 / variance, [x, c, p])
         })

@@ -125,6 +125,7 @@ mod tests {
         for (period, &(price, units, promotion)) in (0..).zip(rows) {
             let (competitor, randomised) = (None, None);
             let row = PanelRow {
+                is_decided: false,
                 item: 0,
                 period,
                 units,

@@ -40,6 +40,8 @@ pub(super) struct Fit<'a> {
     /// Mean and variance of every coefficient in the shop.
     pub(super) shop: [(f64, f64); 3],
     effect_variance: f64,
+    /// How effects follow the merchant's prices.
+    follow: f64,
     pub(super) n_sweeps: usize,
     pub(super) has_converged: bool,
 }
@@ -96,6 +98,7 @@ impl<'a> Fit<'a> {
             populations: vec![population; n_categories],
             shop: priors(params).map(|prior| (prior.shop_mean, prior.shop_sd.powi(2))),
             effect_variance: EFFECT_SD.powi(2),
+            follow: 0.0,
             n_sweeps: 0,
             has_converged: false,
         }
@@ -201,7 +204,8 @@ impl<'a> Fit<'a> {
         }
         self.measure_spread(by_category.into_iter().map(|sums| sums.spread).collect());
         if self.params.period_effects {
-            self.effect_variance = pool::expect_effects(&mut self.categories, self.effect_variance);
+            (self.effect_variance, self.follow) =
+                pool::expect_effects(&mut self.categories, self.effect_variance, self.follow);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@
 
 use super::{
     params::CoefficientPrior,
-    state::{Category, EFFECT_SD, EFFECT_SD_RANGE, Population, SHOP_EFFECT_SD},
+    state::{Category, EFFECT_SD, EFFECT_SD_RANGE, FOLLOW_SD, Population, SHOP_EFFECT_SD},
 };
 
 /// Periods that the believed spread of effects weighs. Our choice.
@@ -80,19 +80,28 @@ pub(super) fn update(
 /// What every category's effects are expected to be from the effects of all others, and how far they may lie off.
 ///
 /// An effect is normal around the shop's of that period, and that around 0; `variance` is the first spread,
-/// and its next value is returned. With `w` a category's information and `g` the score at its effect `s`, its
+/// and its next value is returned. Besides it follows the mean price that the merchant asked: whoever cuts prices in good
+/// weeks makes the two go together, and an effect that is drawn towards 0 would leave the rest of it to the elasticities
+/// (Mundlak, "On the pooling of time series and cross section data", Econometrica 1978). By how much is `follow`, whose
+/// next value is returned too. With `w` a category's information and `g` the score at its effect `s`, its
 /// own estimate is `s + g/w` of variance `1/w`, and that times its marginal precision `w/(1 + w·variance)` is
 /// `(w·s + g)/(1 + w·variance)`.
-pub(super) fn expect_effects(categories: &mut [Category], variance: f64) -> f64 {
+pub(super) fn expect_effects(
+    categories: &mut [Category],
+    variance: f64,
+    follow: f64,
+) -> (f64, f64) {
     let n_periods = categories.first().map_or(0, |category| category.effects.len());
     let prior = EFFECT_SD.powi(2);
     let mut spread = EFFECT_PRIOR_PERIODS / prior;
     let mut weight = EFFECT_PRIOR_PERIODS / (prior * prior);
+    let (mut followed, mut asked_square) = (0.0, FOLLOW_SD.powi(2).recip());
     for period in 0..n_periods {
         let told = |category: &Category| {
             let w = category.information[period];
             let blur = 1.0 + w * variance;
-            (w / blur, (w * category.effects[period] + category.scores[period]) / blur)
+            let effect = category.effects[period] - follow * category.asked[period];
+            (w / blur, (w * effect + category.scores[period]) / blur)
         };
         let known = SHOP_EFFECT_SD.powi(2).recip();
         let (precision, weighted) = categories
@@ -111,12 +120,17 @@ pub(super) fn expect_effects(categories: &mut [Category], variance: f64) -> f64 
             let noise = w / (1.0 + w * v).powi(2);
             spread += excess * excess - noise - marginal * marginal * (v - variance);
             weight += marginal * marginal;
-            category.effect_means[period] = (weighted - own_weighted) / others;
+            let asked = category.asked[period];
+            let of_others = (weighted - own_weighted) / others;
+            let beyond = w * (category.effects[period] - of_others) + category.scores[period];
+            followed += asked * beyond / (1.0 + w * v);
+            asked_square += asked * asked * marginal;
+            category.effect_means[period] = of_others + follow * asked;
             category.effect_variances[period] = variance + others.recip();
         }
     }
     let [least, most] = EFFECT_SD_RANGE.map(|sd| sd * sd);
-    damped(variance, (spread / weight).clamp(least, most))
+    (damped(variance, (spread / weight).clamp(least, most)), followed / asked_square)
 }
 
 /// Half-way from a spread to its next value, by ratio. How much the data weigh against what was believed
@@ -202,13 +216,15 @@ mod tests {
             phi: 1.0,
             alpha: 0.0,
             effects: vec![effect],
+            asked: vec![0.0],
             effect_means: vec![0.0],
             effect_variances: vec![0.29],
             information: vec![information],
             scores: vec![0.0],
         };
         let mut categories = [category(0.0, 0.0), category(0.4, 1e9), category(0.4, 1e9)];
-        let next = expect_effects(&mut categories, 0.04);
+        let (next, follow) = expect_effects(&mut categories, 0.04, 0.0);
+        assert!(follow.abs() < 1e-12, "nothing was asked");
         assert!((0.0004..=1.0).contains(&next));
         // Two sure estimates of 0.4, each of precision 1/0.04 = 25, against 0 of precision 1/0.25 = 4.
         assert!((categories[0].effect_means[0] - 0.4 * 50.0 / 54.0).abs() < 1e-6);

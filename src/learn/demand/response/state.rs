@@ -12,6 +12,8 @@ pub(super) const EFFECT_SD: f64 = 0.2;
 pub(super) const EFFECT_SD_RANGE: [f64; 2] = [0.02, 1.0];
 /// Deviation of the shop's effects of periods around 0: a good week sells half as much again. Our choice.
 pub(super) const SHOP_EFFECT_SD: f64 = 0.5;
+/// Deviation around 0 of how the merchant's prices follow effects. Our choice.
+pub(super) const FOLLOW_SD: f64 = 1.0;
 
 /// How one category's items are spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +52,9 @@ pub(super) struct Category {
     pub(super) alpha: f64,
     /// By period; all 0 without period effects.
     pub(super) effects: Vec<f64>,
+    /// By period: mean logarithm of the prices that the merchant asked over the items' own means, each item by what it
+    /// says; prices that pricing decided on count as 0.
+    pub(super) asked: Vec<f64>,
     /// Mean of each effect, were nothing known of this category.
     pub(super) effect_means: Vec<f64>,
     /// Variance of each effect around it; 0 without period effects.
@@ -70,6 +75,7 @@ impl Category {
             phi: 1.0,
             alpha: 0.0,
             effects: vec![0.0; n_periods],
+            asked: vec![0.0; n_periods],
             effect_means: vec![0.0; n_periods],
             effect_variances: vec![variance; n_periods],
             information: vec![0.0; n_periods],

@@ -247,6 +247,7 @@ mod tests {
                     promotion: 0.0,
                     exposure: 1.0,
                     randomised: None,
+                    is_decided: false,
                 });
             }
         }

@@ -178,6 +178,7 @@ fn panel_of(cells: &[Cell], n_weeks: usize, with_competitors: bool) -> Panel {
                 promotion: row.feature,
                 exposure: 1.0,
                 randomised: None,
+                is_decided: false,
             });
         }
     }

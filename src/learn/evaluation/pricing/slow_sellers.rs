@@ -69,6 +69,7 @@ pub fn slow_sellers(
                 promotion: 0.0,
                 exposure: 1.0,
                 randomised: None,
+                is_decided: false,
             });
         }
         let sold: Vec<(f64, f64)> = weeks.iter().copied().filter(|week| week.1 > 0.0).collect();

@@ -79,7 +79,14 @@ fn a_seller_who_sold_out_and_an_absurd_price_are_left_out_of_the_past_too() {
 fn the_panel_takes_the_spells_as_they_are() {
     let offers: Vec<CompetitorOffer> = (0..8).map(|n| seen("a", 500, n * 24)).collect();
     let spells = spells(0, &offers, own, &TrustPolicy::default());
-    let price = PriceSpell { item: 0, from: hour(0), to: None, price: 1_000.0, randomised: None };
+    let price = PriceSpell {
+        item: 0,
+        from: hour(0),
+        to: None,
+        price: 1_000.0,
+        randomised: None,
+        is_decided: false,
+    };
     let periods = Periods { start: hour(0), length_ms: 7 * DAY_MS, n_periods: 1 };
     let panel = |competitors: &[CompetitorSpell]| {
         let history = History { prices: &[price], competitors, ..History::default() };

@@ -35,6 +35,9 @@ pub struct PanelRow {
     pub exposure: f64,
     /// Set if the price was drawn at random.
     pub randomised: Option<Randomised>,
+    /// Whether pricing decided on the price: from what was known before the period, where a merchant may have seen what
+    /// would sell in it.
+    pub is_decided: bool,
 }
 
 /// How a random price was drawn.
@@ -134,7 +137,8 @@ impl PanelBuilder {
         columns.flags.push(
             is(HAS_COMPETITOR, competitor.is_some())
                 | is(RANDOMISED, row.randomised.is_some())
-                | is(HAS_EXPECTED, expected.is_some()),
+                | is(HAS_EXPECTED, expected.is_some())
+                | is(DECIDED, row.is_decided || row.randomised.is_some()),
         );
     }
 
@@ -191,6 +195,7 @@ fn dense_categories(category_of: &[Option<u32>]) -> (Vec<Option<u32>>, Vec<u32>)
 const HAS_COMPETITOR: u8 = 1;
 const RANDOMISED: u8 = 2;
 const HAS_EXPECTED: u8 = 4;
+const DECIDED: u8 = 8;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Columns {
@@ -320,6 +325,7 @@ impl Panel {
             promotion: row.promotion,
             exposure: row.log_exposure.exp(),
             randomised: row.is_randomised.then(Randomised::default),
+            is_decided: row.is_decided,
         })
     }
 
@@ -369,6 +375,7 @@ pub(super) struct Row {
     /// Logarithm of the price over that expected of the lottery; 0 if there was none.
     pub(super) price_shock: f64,
     pub(super) is_randomised: bool,
+    pub(super) is_decided: bool,
     pub(super) has_competitor: bool,
 }
 
@@ -387,6 +394,7 @@ impl<'a> ItemRows<'a> {
             log_exposure: f64::from(self.log_exposure[row]),
             price_shock: f64::from(self.price_shock[row]),
             is_randomised: self.flags[row] & RANDOMISED != 0,
+            is_decided: self.flags[row] & DECIDED != 0,
             has_competitor: self.flags[row] & HAS_COMPETITOR != 0,
         })
     }

@@ -12,6 +12,7 @@ fn row(item: u32, period: u32, units: f64, price: f64) -> PanelRow {
         promotion: 0.0,
         exposure: 1.0,
         randomised: None,
+        is_decided: false,
     }
 }
 

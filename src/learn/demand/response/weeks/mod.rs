@@ -59,6 +59,8 @@ pub struct PriceSpell {
     pub price: f64,
     /// Set if the price was drawn at random.
     pub randomised: Option<Randomised>,
+    /// Whether pricing decided on it.
+    pub is_decided: bool,
 }
 
 /// What competitors asked for a while.
@@ -247,6 +249,7 @@ struct Priced {
     span: Span,
     log_price: f64,
     lottery: Option<Randomised>,
+    is_decided: bool,
 }
 
 /// The records of one item, oldest first.
@@ -322,6 +325,7 @@ impl ItemHistory<'_> {
         }
         let drawn = mean_over(pieces, |piece| f64::from(u8::from(piece.lottery.is_some()))).1;
         let is_random = drawn >= RANDOM_MIN;
+        let decided = mean_over(pieces, |piece| f64::from(u8::from(piece.is_decided))).1;
         let log_expected = |piece: &Priced| match piece.lottery {
             Some(lottery) => lottery.expected_price.map(f64::ln),
             None => Some(piece.log_price),
@@ -352,6 +356,7 @@ impl ItemHistory<'_> {
             promotion: (promoted / time.0).min(1.0),
             exposure: (time.0 / periods.length_ms as f64).min(1.0),
             randomised,
+            is_decided: decided > 0.5,
         })
     }
 
@@ -366,6 +371,7 @@ impl ItemHistory<'_> {
                     .expected_price
                     .filter(|&price| price.is_finite() && price > 0.0),
             }),
+            is_decided: spell.is_decided,
         });
         priced.collect()
     }
@@ -391,7 +397,7 @@ impl ItemHistory<'_> {
             }
             if let Some(log_price) = known {
                 let span = bounds.start.max(first.at.0)..bounds.end;
-                spells.push(Priced { span, log_price, lottery: None });
+                spells.push(Priced { span, log_price, lottery: None, is_decided: false });
             }
         }
         spells

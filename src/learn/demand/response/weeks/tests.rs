@@ -18,7 +18,7 @@ fn sale(item: u32, at: f64, units: f64) -> SaleRecord {
 
 fn spell(from: f64, to: Option<f64>, price: f64) -> PriceSpell {
     let (from, to) = (day(from), to.map(day));
-    PriceSpell { item: 0, from, to, price, randomised: None }
+    PriceSpell { item: 0, from, to, price, randomised: None, is_decided: false }
 }
 
 /// Something that held of the first item.
@@ -136,7 +136,8 @@ fn lotteries_and_competitors_are_told_of_whole_weeks() {
     let prices = [
         PriceSpell { randomised: lottery(10.0), ..spell(0.0, None, 11.0) },
         PriceSpell { randomised: lottery(12.0), ..spell(3.5, None, 11.0) },
-        spell(8.0, None, 10.0),
+        PriceSpell { is_decided: true, ..spell(8.0, Some(12.0), 10.0) },
+        spell(12.0, None, 10.0),
     ];
     let competitor = |from: f64, to: Option<f64>, price| CompetitorSpell {
         item: 0,
@@ -149,6 +150,7 @@ fn lotteries_and_competitors_are_told_of_whole_weeks() {
     let history = History { prices: &prices, competitors: &competitors, ..History::default() };
     let (panel, _) = build(&history, &[None], &WEEKS);
     let rows: Vec<_> = panel.rows(0).iter().collect();
+    assert_eq!(rows.iter().map(|row| row.is_decided).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(rows.iter().map(|row| row.is_randomised).collect::<Vec<_>>(), [true, false, false]);
     let expected = (11.0 / 120.0_f64.sqrt()).ln();
     assert!((rows[0].price_shock - expected).abs() < 1e-6);

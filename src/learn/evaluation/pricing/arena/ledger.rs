@@ -21,6 +21,7 @@ pub struct Ledger {
     categories: Vec<Option<u32>>,
     step_max: f64,
     refit_weeks: usize,
+    history_weeks: usize,
     weeks: Vec<PastWeek>,
 }
 
@@ -32,6 +33,7 @@ impl Ledger {
             categories: shop.items().iter().map(|item| Some(item.category)).collect(),
             step_max: shop.params().step_max,
             refit_weeks: shop.params().refit_weeks.max(1),
+            history_weeks: shop.params().history_weeks,
             weeks: Vec::with_capacity(shop.params().n_weeks()),
         }
     }
@@ -84,6 +86,7 @@ impl Ledger {
                     promotion: 0.0,
                     exposure: 1.0,
                     randomised: None,
+                    is_decided: period >= self.history_weeks,
                 });
             }
         }
