@@ -107,6 +107,7 @@ fn price_response(n_items: usize) -> DemandResponse {
                 promotion: 0.0,
                 exposure: 1.0,
                 randomised: None,
+                is_decided: false,
             });
         }
     }

@@ -53,12 +53,14 @@ pub(super) fn read(text: &str) -> Option<(Uuid, Option<Credit>)> {
             source: Some(from.to_owned()),
             experiment: None,
             variant: None,
+            chance_ppm: None,
         },
         [from, scenario, experiment, variant] if source(from) => Credit {
             scenario: owned(scenario)?,
             source: Some(from.to_owned()),
             experiment: Some(owned(experiment)?),
             variant: Some(owned(variant)?),
+            chance_ppm: None,
         },
         _ => return None,
     };
@@ -73,7 +75,8 @@ mod tests {
     fn credit(scenario: &str, names: Option<(&str, &str)>) -> Credit {
         let (experiment, variant) =
             names.map(|(experiment, variant)| (experiment.to_owned(), variant.to_owned())).unzip();
-        Credit { scenario: scenario.into(), source: Some("personal".into()), experiment, variant }
+        let source = Some("personal".into());
+        Credit { scenario: scenario.into(), source, experiment, variant, chance_ppm: None }
     }
 
     proptest! {

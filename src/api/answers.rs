@@ -42,6 +42,8 @@ pub struct Given {
     pub at: Timestamp,
     /// The items with their scores, best first.
     pub items: Arc<[(ItemId, f32)]>,
+    /// The item that chance put into it, and the chance that it had, in parts per million.
+    pub explored: Option<(ItemId, u32)>,
     /// What the pages before it showed.
     pub before: Arc<[ItemId]>,
 }
@@ -165,6 +167,7 @@ mod tests {
             version: 1,
             at: Timestamp(at),
             items: Arc::default(),
+            explored: None,
             before: Arc::default(),
         }
     }

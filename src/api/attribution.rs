@@ -45,7 +45,7 @@ pub(super) async fn attributed(state: &ApiState) -> Option<Vec<AttributionStatus
         let n = |kind: EventKind| -> u64 {
             rows.iter().filter(|row| row.kind == kind).map(|row| row.events).sum()
         };
-        let Credit { scenario, source, experiment, variant } = rows[0].credit.clone();
+        let Credit { scenario, source, experiment, variant, .. } = rows[0].credit.clone();
         AttributionStatus {
             scenario,
             source,

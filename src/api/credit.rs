@@ -61,7 +61,10 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
     let given = id.and_then(|id| state.answers.get(id, state.clock.now()));
     if let Some(given) = given {
         let scenario = event.context.scenario.get_or_insert_with(|| given.scenario.clone());
-        return given.chosen.credit(scenario, Some(given.source.name()));
+        let explored =
+            given.explored.as_ref().filter(|explored| event.item.as_ref() == Some(&explored.0));
+        let credit = given.chosen.credit(scenario, Some(given.source.name()));
+        return Credit { chance_ppm: explored.map(|explored| explored.1), ..credit };
     }
     if let (Some(id), Some(written)) = (id, written.flatten()) {
         let scenario = event.context.scenario.get_or_insert_with(|| written.scenario.clone());
@@ -73,7 +76,14 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
             .zip(written.variant)
             .filter(|named| drawn.variant.as_ref() == Some(named));
         let (experiment, variant) = named.unzip();
-        return Credit { scenario: scenario.clone(), source: written.source, experiment, variant };
+        let source = written.source;
+        return Credit {
+            scenario: scenario.clone(),
+            source,
+            experiment,
+            variant,
+            chance_ppm: None,
+        };
     }
     let scenario = event.context.scenario.clone().unwrap_or_else(|| "unknown".into());
     let chosen = state.policies.of(&scenario, Some(shopper), event.occurred_at);

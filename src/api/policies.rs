@@ -119,6 +119,7 @@ impl Chosen {
             source: source.map(str::to_owned),
             experiment,
             variant,
+            chance_ppm: None,
         }
     }
 }

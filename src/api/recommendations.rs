@@ -405,6 +405,7 @@ async fn answer(
         version: snapshot.version,
         at: now,
         items: list.picks.clone(),
+        explored: list.explored.clone(),
         before: Arc::default(),
     };
     Ok(told(state, &snapshot, given, &list))
@@ -503,6 +504,7 @@ impl Page<'_> {
             version: snapshot.version,
             at: now,
             items: list.picks.clone(),
+            explored: list.explored.clone(),
             before: shown,
         };
         Ok(told(state, &snapshot, given, &list))

@@ -58,6 +58,8 @@ pub struct Rendered {
     pub items: Arc<RawValue>,
     /// The same, with their scores.
     pub picks: Arc<[(ItemId, f32)]>,
+    /// The one that chance put there, and the chance that it had, in parts per million.
+    pub explored: Option<(ItemId, u32)>,
     /// Where the list comes from.
     pub source: Source,
     /// Whether there was no time to score items.
@@ -180,6 +182,9 @@ fn render(
     let gate = state.gate((snapshot, &shelf.taste), ask, (&rules, &chosen.policy), now);
     let list = recommend(shelf, popularity, &gate);
     let picks = list.picks.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
+    let ppm = |propensity: f64| (propensity * 1e6).round() as u32;
+    let explored =
+        list.picks.iter().find_map(|pick| Some((pick.item.clone(), ppm(pick.propensity?))));
     let quotes = price.then(|| ListQuotes::at(state, now));
     let items: Vec<ListItem> = list
         .picks
@@ -194,6 +199,7 @@ fn render(
     Rendered {
         items: items.into(),
         picks,
+        explored,
         source: list.source,
         is_hurried: false,
         empty_because: list.empty_because,

@@ -339,6 +339,7 @@ impl TryFrom<CreditRow> for Credited {
                 source: row.source,
                 experiment: row.experiment,
                 variant: row.variant,
+                chance_ppm: None,
             },
             kind: kind.ok_or_else(|| corrupt("event", format!("kind {}", row.kind)))?,
             events: row.events as u64,

@@ -94,6 +94,17 @@ async fn a_place_may_be_left_to_chance_and_the_answer_says_how_probable_it_was()
         drawn.insert(ids(&answer)[1].to_owned());
     }
     assert!(drawn.len() > 8, "{drawn:?}");
+    // What follows from it is stored with the chance that it had, for the drawn item and no other.
+    let answer = list(&shop, "/recommendations/x1?context=tea-1&n=3&scenario=s").await;
+    for (at, item) in ids(&answer).into_iter().enumerate() {
+        let event = json!({ "type": "click", "user": "x1", "item": item, "recommendation": answer["recommendation_id"] });
+        shop.post("/events", event).await.is(200);
+        let stored = shop.get("/users/x1/export").await.body;
+        let event = stored["events"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(event["item"], *item);
+        let chance = &event["context"]["credit"]["chance_ppm"];
+        assert_eq!(chance.as_u64(), (at == 1).then_some(62_500), "{event}");
+    }
     let usual = list(&shop, "/recommendations/x1?context=tea-1&n=3").await;
     assert!(!drawn.contains(ids(&usual)[0]));
 }

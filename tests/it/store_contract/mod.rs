@@ -395,6 +395,7 @@ async fn credits_add_up_by_list_and_by_shopper(store: Arc<dyn Store>) {
             source: Some("personal".into()),
             experiment: variant.map(|_| "e".into()),
             variant: variant.map(Into::into),
+            chance_ppm: price.map(|_| 20_000),
         };
         let context = EventContext { credit: Some(credit), ..EventContext::default() };
         let (price, quantity) = (price.map(Cents), if price.is_some() { 2 } else { 1 });
