@@ -208,6 +208,7 @@ fn rounds(state: &ApiState) -> Rounds {
         folder: state.folder.clone(),
         pricing: state.pricing.clone(),
         metrics: state.metrics.clone(),
+        unreadable: Arc::default(),
     }
 }
 

@@ -94,9 +94,12 @@ impl Answers {
         Self { shards: Default::default(), shard_bytes_max: bytes_max / N_SHARDS as u64 }
     }
 
-    /// Keeps an answer; the id names it and cannot be guessed.
+    /// Keeps an answer, unless it takes more than a part may; the id names it and cannot be guessed.
     pub fn keep(&self, id: Uuid, given: Given) {
         let (n_bytes, horizon) = (weight(&given), given.at.plus_ms(-KEPT_MS));
+        if n_bytes > self.shard_bytes_max {
+            return;
+        }
         let given = Arc::new(given);
         let mut shard = self.shard(id);
         // Another thread may have kept a later one just before.
@@ -110,7 +113,7 @@ impl Answers {
             let is_old = shard.given.front().is_some_and(|oldest| oldest.1.at < horizon);
             (is_full || is_old).then(|| shard.drop_oldest())
         });
-        // An answer as large as many: rare, and bounded by what a request may ask.
+        // One as large as many: rare.
         while shard.n_bytes > self.shard_bytes_max && shard.drop_oldest().is_some() {}
         // Nobody else waits while memory is given back.
         drop(shard);
@@ -209,6 +212,7 @@ mod tests {
         answers.keep(late, given("ada", HOUR_MS));
         assert_eq!(answers.n_bytes(), 2 * each, "two of the old ones are gone");
         answers.keep(Uuid::from_u128(10 << 64), given(&"a".repeat(5 * each as usize), HOUR_MS));
-        assert_eq!(answers.n_bytes(), 0, "one that is too large is not kept");
+        assert_eq!(answers.n_bytes(), 2 * each, "one that is too large is not kept");
+        assert!(answers.get(late, Timestamp(HOUR_MS)).is_some(), "nor drives others out");
     }
 }

@@ -11,35 +11,26 @@ use crate::domain::{
     time::{HOUR_MS, SECOND_MS},
 };
 
+/// Credits of the events at hand: who, what, when, and to which list.
+type Fresh = Vec<(ShopperId, ItemId, Timestamp, Credit)>;
+
 /// Fills in what events are credited to, and the scenario of those that name a recommendation but no scenario.
 pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
-    let window_ms = i64::from(state.config.attribution.window_hours) * HOUR_MS;
-    let mut fresh: Vec<(ShopperId, ItemId, Timestamp, Credit)> = Vec::new();
+    let mut fresh = Fresh::new();
     for event in events {
         let Some(shopper) = event.shopper() else { continue };
         let credit = match &event.context.recommendation.clone() {
-            Some(id) => Some(named(state, id, event, &shopper)),
-            None if follows(event.kind) => event.item.as_ref().and_then(|item| {
-                let is_near =
-                    |at: Timestamp| (0..=window_ms).contains(&event.occurred_at.since_ms(at));
-                let mut latest = fresh
-                    .iter()
-                    .filter(|(who, what, at, _)| *who == shopper && what == item && is_near(*at))
-                    .max_by_key(|credited| credited.2)
-                    .map(|(_, _, at, credit)| (*at, credit.clone()));
-                let session = event.session.clone().map(ShopperId::Session);
-                for who in [Some(&shopper), session.as_ref()].into_iter().flatten() {
-                    for before in state.live.shoppers.recent(who).iter() {
-                        let Some(credit) = &before.credit else { continue };
-                        let at = before.occurred_at;
-                        let is_later = latest.as_ref().is_none_or(|latest| latest.0 < at);
-                        if is_later && before.item == *item && is_near(at) {
-                            latest = Some((at, (**credit).clone()));
-                        }
-                    }
-                }
-                latest.map(|credited| credited.1)
-            }),
+            Some(id) => {
+                let mut credit = named(state, id, event, &shopper);
+                // The answer is gone sooner than what followed from it.
+                let before =
+                    if credit.chance_ppm.is_none() { latest(state, event, &fresh) } else { None };
+                let before = before.filter(|before| before.scenario == credit.scenario);
+                credit.chance_ppm =
+                    credit.chance_ppm.or(before.and_then(|before| before.chance_ppm));
+                Some(credit)
+            }
+            None if follows(event.kind) => latest(state, event, &fresh),
             None => None,
         };
         if let (Some(credit), Some(item)) = (&credit, &event.item) {
@@ -47,6 +38,30 @@ pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
         }
         event.context.credit = credit;
     }
+}
+
+/// What the latest credited event of the same shopper about the same item, within the window, was credited to.
+fn latest(state: &ApiState, event: &Event, fresh: &Fresh) -> Option<Credit> {
+    let window_ms = i64::from(state.config.attribution.window_hours) * HOUR_MS;
+    let (shopper, item) = (event.shopper()?, event.item.as_ref()?);
+    let is_near = |at: Timestamp| (0..=window_ms).contains(&event.occurred_at.since_ms(at));
+    let mut latest = fresh
+        .iter()
+        .filter(|(who, what, at, _)| *who == shopper && what == item && is_near(*at))
+        .max_by_key(|credited| credited.2)
+        .map(|(_, _, at, credit)| (*at, credit.clone()));
+    let session = event.session.clone().map(ShopperId::Session);
+    for who in [Some(&shopper), session.as_ref()].into_iter().flatten() {
+        for before in state.live.shoppers.recent(who).iter() {
+            let Some(credit) = &before.credit else { continue };
+            let at = before.occurred_at;
+            let is_later = latest.as_ref().is_none_or(|latest| latest.0 < at);
+            if is_later && before.item == *item && is_near(at) {
+                latest = Some((at, (**credit).clone()));
+            }
+        }
+    }
+    latest.map(|credited| credited.1)
 }
 
 /// Whether an event may follow from a recommendation that it does not name.

@@ -77,7 +77,8 @@ where
             }
         };
         let may = scope.map_or(Ok(()), |scope| check(&state.config.auth, request.headers(), scope));
-        // Made only if somebody listens; what is logged inside carries it.
+        // Made only if somebody listens. What is logged inside carries the id alone, by which the last line is found, which
+        // has the rest: each field is written out for every request, logged or not.
         let span = tracing::info_span!("request", request.id = id.to_str().unwrap_or_default());
         let answering = may.map(|()| self.inner.call(request).instrument(span.clone()));
         Box::pin(async move {

@@ -90,8 +90,8 @@ impl Weighter<RenderKey, Arc<Rendered>> for RenderedBytes {
 
 /// The list for whoever asks: a ready one if it is still true, else made now.
 ///
-/// A new event of the shopper is in the key; a change of the catalogue, of a quote's period, or of
-/// what is popular makes a ready list untrue.
+/// A new event of the shopper is in the key; a change of the catalogue or of what is popular makes a ready list untrue,
+/// and so does, some while later, a new period of quotes.
 pub fn list_of(
     state: &ApiState,
     snapshot: &Snapshot,

@@ -17,8 +17,9 @@ pub struct Credit {
     /// The variant that the shopper saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// Of an item whose place was left to chance: the chance that it had, in parts per million. Who asks later what would
-    /// have come of other lists weighs the event by it.
+    /// Of an item whose place was left to chance: the chance that it had, in parts per million; absent also if the answer
+    /// was no longer known and no event before told. Who asks later what would have come of other lists weighs the event
+    /// by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance_ppm: Option<u32>,
 }

@@ -47,9 +47,9 @@ impl PriceReason {
         }
     }
 
-    /// Whether pricing chose it, from what was known before.
+    /// Whether a rule chose it, by what was known before: whoever lists a price may have seen what the week would be.
     pub fn is_decided(self) -> bool {
-        matches!(self, Self::Demand | Self::Trial(_))
+        !matches!(self, Self::ListPrice | Self::Imported)
     }
 
     /// How it was drawn, if it was.

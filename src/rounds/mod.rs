@@ -39,6 +39,8 @@ pub struct Rounds {
     pub pricing: Arc<Pricing>,
     /// What to report to.
     pub metrics: Arc<Metrics>,
+    /// The snapshot that could not be taken up.
+    pub unreadable: Arc<adopt::Unreadable>,
 }
 
 impl Rounds {

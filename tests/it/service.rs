@@ -313,9 +313,19 @@ fn an_estimate_is_carried_from_small_shops_that_were_learned_from() {
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let (forecast, pilots) = (&answer["forecast"], answer["pilots"].as_array().unwrap());
     assert!(forecast["seconds"].as_f64().unwrap() > 0.0, "{answer}");
-    let bytes = |of: &serde_json::Value| of["snapshot_bytes"]["als"].as_f64().unwrap();
+    let bytes = |pilot: &serde_json::Value| {
+        let mut models = pilot["models"].as_array().unwrap().iter();
+        models.find(|model| model["model"] == "als").unwrap()["bytes"].as_f64().unwrap()
+    };
     // The larger pilot is the shop itself.
-    assert!((bytes(forecast) / bytes(&pilots[1]) - 1.0).abs() < 0.2, "{answer}");
+    let said = forecast["models"]["als"]["bytes"].as_f64().unwrap();
+    assert!((said / bytes(&pilots[1]) - 1.0).abs() < 0.2, "{answer}");
+    // Whatever the small shops were served by, the one that is asked about is reckoned with a personal model.
+    let served = forecast["served_models"].as_array().unwrap();
+    assert!(!served.is_empty(), "{answer}");
+    for model in served {
+        assert!(!forecast["snapshot_bytes"][model.as_str().unwrap()].is_null(), "{answer}");
+    }
     assert!(bytes(&pilots[0]) < bytes(&pilots[1]), "{answer}");
     assert!(forecast["swap_bytes"].as_f64() > forecast["serving_bytes"].as_f64(), "{answer}");
     assert_eq!(estimate("0").status.code(), Some(2));

@@ -113,8 +113,22 @@ pub(super) struct Forecast {
     pub(super) snapshot_bytes: BTreeMap<String, f64>,
     /// Seconds by part of the run.
     pub(super) stages: Vec<Stage>,
-    /// A model that is reckoned to be served, though in the pilots it was not.
-    pub(super) assumed_model: Option<String>,
+    /// Personal models that are reckoned to be served: those that were in the larger pilot, else the best of those that
+    /// were measured. Which will be, only the shop's own shoppers can tell.
+    pub(super) served_models: Vec<String>,
+    /// Whether none of them was served in the pilot.
+    pub(super) is_assumed: bool,
+    /// What it takes to serve a personal model beside measuring it, be it reckoned with or not.
+    pub(super) models: BTreeMap<String, Served>,
+}
+
+/// What it takes to serve a model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Served {
+    /// Seconds of a training run.
+    pub(super) seconds: f64,
+    /// Bytes of a snapshot.
+    pub(super) bytes: f64,
 }
 
 /// All that parts grow with.
@@ -209,9 +223,17 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
             Stage { seconds: along(x, y, work(stage, &size, limits)), ..stage.clone() }
         })
         .collect();
-    let assumed = assumed(large);
-    if let Some(model) = assumed {
-        serve(model, &mut stages, &size);
+    let (served, is_assumed) = served(large);
+    let costs: BTreeMap<String, ServedStages> = large
+        .models
+        .iter()
+        .filter(|model| model.is_personal())
+        .map(|model| (model.name.clone(), ServedStages::of(model, &stages, &size)))
+        .collect();
+    if is_assumed {
+        for model in &served {
+            costs[&model.name].add_to(&model.name, &mut stages);
+        }
     }
     let rows = |size: &Size| size.shoppers + size.items;
     let of_part = |part: &str, size: &Size| match part {
@@ -230,14 +252,22 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
             (part.clone(), along(x, [before, bytes], of_part(part, &size)))
         })
         .collect();
-    if let Some(model) = assumed {
+    let model_bytes = |model: &Candidate| {
         let before = small.models.iter().find(|other| other.name == model.name);
         let bytes = [before.map_or(0.0, |before| before.bytes), model.bytes];
         let x = sizes.map(|size| of_part(&model.name, &size));
-        snapshot_bytes.insert(model.name.clone(), along(x, bytes, of_part(&model.name, &size)));
+        along(x, bytes, of_part(&model.name, &size))
+    };
+    if is_assumed {
+        let assumed = served.iter().map(|model| (model.name.clone(), model_bytes(model)));
+        snapshot_bytes.extend(assumed);
     }
     let snapshot: f64 = snapshot_bytes.values().sum();
     let (before, peak) = memory([small, large], sizes, (&size, limits));
+    // What the pilot did not hold at its end.
+    let assumed: f64 =
+        if is_assumed { served.iter().map(|model| model_bytes(model)).sum() } else { 0.0 };
+    let peak = peak + assumed;
     let log = ACT_BYTES as f64 * size.events;
     let serving_bytes = before + log + snapshot + limits.caches;
     Forecast {
@@ -249,39 +279,71 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
         training_bytes: serving_bytes + (peak - before - log).max(snapshot),
         snapshot_bytes,
         stages,
-        assumed_model: assumed.map(|model| model.name.clone()),
+        served_models: served.iter().map(|model| model.name.clone()).collect(),
+        is_assumed,
+        models: large
+            .models
+            .iter()
+            .filter(|model| model.is_personal())
+            .map(|model| {
+                let seconds = costs[&model.name].seconds();
+                (model.name.clone(), Served { seconds, bytes: model_bytes(model) })
+            })
+            .collect(),
     }
 }
 
-/// The best personal model of a pilot that is served by none: a shop with more shoppers tells with more certainty that
-/// it is better than popularity, and whoever plans for it must not be told too little.
-fn assumed(pilot: &Observed) -> Option<&Candidate> {
-    let mut personal = pilot.models.iter().filter(|model| model.is_personal());
-    if personal.clone().any(|model| model.weight > 0.0) {
-        return None;
+/// The personal models that a pilot is served by; of one that is served by popularity alone the best that was measured,
+/// and that it was assumed: a shop with more shoppers tells with more certainty that it is better than popularity, and
+/// whoever plans for it must not be told too little.
+fn served(pilot: &Observed) -> (Vec<&Candidate>, bool) {
+    let personal = || pilot.models.iter().filter(|model| model.is_personal());
+    let served: Vec<&Candidate> = personal().filter(|model| model.weight > 0.0).collect();
+    if !served.is_empty() {
+        return (served, false);
     }
-    let best = personal.clone().map(|model| model.ndcg).fold(0.0, f64::max);
-    personal.find(|model| best > 0.0 && model.ndcg >= best)
+    let best = personal().map(|model| model.ndcg).fold(0.0, f64::max);
+    let best = personal().find(|model| best > 0.0 && model.ndcg >= best);
+    (best.into_iter().collect(), best.is_some())
 }
 
-/// Adds what it takes to serve a model that is measured but not served: it is fitted once more, and every item is scored
-/// by it for all that the blend and the visits are chosen and measured on.
-fn serve(model: &Candidate, stages: &mut Vec<Stage>, size: &Size) {
-    let of = |name: &str| -> f64 {
-        let its_own =
-            |stage: &&Stage| stage.name == name && stage.model.as_ref() == Some(&model.name);
-        stages.iter().filter(its_own).map(|stage| stage.seconds).sum()
-    };
-    let (fit, measuring) = (of("held_out_fit"), of("measuring"));
-    let visits = measuring * size.moments / size.held_out.max(1.0);
-    for (name, more) in [("blend", measuring), ("held_out_visits", visits)] {
-        if let Some(stage) = stages.iter_mut().find(|stage| stage.name == name) {
-            stage.seconds += more;
+/// What it takes to serve a model that is measured: it is fitted once more, and every item is scored by it for all that
+/// the blend and the visits are chosen and measured on.
+struct ServedStages {
+    fit: f64,
+    blend: f64,
+    visits: f64,
+}
+
+impl ServedStages {
+    fn of(model: &Candidate, stages: &[Stage], size: &Size) -> Self {
+        let of = |name: &str| -> f64 {
+            let its_own =
+                |stage: &&Stage| stage.name == name && stage.model.as_ref() == Some(&model.name);
+            stages.iter().filter(its_own).map(|stage| stage.seconds).sum()
+        };
+        let measuring = of("measuring");
+        Self {
+            fit: of("held_out_fit"),
+            blend: measuring,
+            visits: measuring * size.moments / size.held_out.max(1.0),
         }
     }
-    let after = stages.iter().rposition(|stage| stage.name == "fit").map_or(0, |at| at + 1);
-    let (name, model) = ("fit".into(), Some(model.name.clone()));
-    stages.insert(after, Stage { name, model, seconds: fit });
+
+    fn seconds(&self) -> f64 {
+        self.fit + self.blend + self.visits
+    }
+
+    fn add_to(&self, model: &str, stages: &mut Vec<Stage>) {
+        for (name, more) in [("blend", self.blend), ("held_out_visits", self.visits)] {
+            if let Some(stage) = stages.iter_mut().find(|stage| stage.name == name) {
+                stage.seconds += more;
+            }
+        }
+        let after = stages.iter().rposition(|stage| stage.name == "fit").map_or(0, |at| at + 1);
+        let (name, model) = ("fit".into(), Some(model.to_owned()));
+        stages.insert(after, Stage { name, model, seconds: self.fit });
+    }
 }
 
 /// Bytes before a run, and at its peak.
@@ -404,8 +466,20 @@ mod tests {
         let target = Shape { users: 6_000.0, items: 3_000.0, events: 3e5 };
         let blended = forecast(&[observed(1.0), observed(3.0)], &target, &LIMITS);
         let said = forecast(&pilots, &target, &LIMITS);
-        assert_eq!(blended.assumed_model, None);
-        assert_eq!(said.assumed_model.as_deref(), Some("als"));
+        assert_eq!(
+            (&blended.served_models[..], blended.is_assumed),
+            (&["als".to_owned()][..], false)
+        );
+        assert_eq!((&said.served_models[..], said.is_assumed), (&["als".to_owned()][..], true));
+        near(said.models["als"].bytes, 256.0 * 3_000.0);
+        let more = ["fit", "blend", "held_out_visits"].map(|name| {
+            let of = |said: &Forecast| -> f64 {
+                let same = |stage: &&Stage| stage.name == name;
+                said.stages.iter().filter(same).map(|stage| stage.seconds).sum()
+            };
+            of(&said) - of(&blended)
+        });
+        near(more.iter().sum(), said.models["als"].seconds);
         near(said.snapshot_bytes["als"], 256.0 * 3_000.0);
         let of = |said: &Forecast, name: &str, model: Option<&str>| -> f64 {
             let same = |stage: &&Stage| stage.name == name && stage.model.as_deref() == model;

@@ -109,10 +109,16 @@ fn lines(forecast: &Forecast, pilots: &[Observed]) -> Vec<String> {
         let what: Vec<&str> = what.into_iter().flatten().collect();
         format!("  {:<32} {:>10.2} s", what.join(" "), stage.seconds)
     }));
-    lines.extend(forecast.assumed_model.iter().map(|model| {
-        format!(
-            "reckoned with `{model}` served, though popularity alone was better in the small shops"
-        )
+    let served = forecast.served_models.join(", ");
+    lines.push(match (served.as_str(), forecast.is_assumed) {
+        ("", _) => "reckoned with what the small shop was served by".into(),
+        (served, false) => format!("reckoned with these served, as in the small shop: {served}"),
+        (served, true) => {
+            format!("reckoned with {served} served, though in the small shop popularity alone was better")
+        }
+    });
+    lines.extend(forecast.models.iter().map(|(model, served)| {
+        format!("  to serve {model:<16} {:>10.2} s {}", served.seconds, mib(served.bytes))
     }));
     for pilot in pilots {
         lines.push(format!(

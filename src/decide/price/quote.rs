@@ -82,7 +82,7 @@ pub fn quote(
 
 /// The end of a time slot of `ttl_ms`: the present one, or the next if less than half of it is left.
 /// So everybody who asks within a slot's length gets the same offer, good for half to one and a half of
-/// `ttl_ms`.
+/// `ttl_ms`; in a list that was made before ([`QuoteTime::renewal`]), for a quarter at least.
 fn valid_until(now: Timestamp, ttl_ms: i64) -> Timestamp {
     let ttl_ms = ttl_ms.max(1);
     let left_ms = ttl_ms - now.0.rem_euclid(ttl_ms);
@@ -254,5 +254,16 @@ mod tests {
             // Not before there is something newer to be had.
             prop_assert!(ends < valid_until(renewal, ttl_ms));
         }
+    }
+
+    #[test]
+    fn not_all_is_made_anew_at_once() {
+        let renewals = (0..1_000).map(|n: u64| {
+            QuoteTime::renewal(Timestamp(0), 1_800_000, n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).0
+        });
+        let (first, last) =
+            renewals.fold((i64::MAX, i64::MIN), |(a, b), at| (a.min(at), b.max(at)));
+        // The quarter after the half, nearly all of it.
+        assert!((900_001..=910_000).contains(&first) && (1_340_000..1_350_001).contains(&last));
     }
 }

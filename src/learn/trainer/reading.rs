@@ -245,3 +245,37 @@ fn price_spells(item: u32, entry: &PriceEntry, trial_ms: i64) -> Vec<PriceSpell>
         PriceSpell { from: end, ..spell },
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Cents, ItemId, Lottery, PriceReason};
+
+    #[test]
+    fn what_a_merchant_asked_is_told_from_what_a_rule_chose() {
+        let lottery = Lottery { expected: Cents(990), chance_ppm: 500_000 };
+        for (reason, is_decided) in [
+            (PriceReason::ListPrice, false),
+            (PriceReason::Imported, false),
+            (PriceReason::Demand, true),
+            (PriceReason::GuardRail, true),
+            (PriceReason::BackToList, true),
+            (PriceReason::Restored, true),
+            (PriceReason::Trial(lottery), true),
+        ] {
+            let entry = PriceEntry {
+                item: ItemId::new("a").unwrap(),
+                price: Cents(1_000),
+                from: Timestamp(0),
+                to: None,
+                reason,
+            };
+            let spells = price_spells(0, &entry, 1_000);
+            assert!(spells.iter().all(|spell| spell.is_decided == is_decided), "{reason:?}");
+            // A trial is one until its end; what is kept of it was chosen.
+            let is_trial = reason.lottery().is_some();
+            let drawn: Vec<bool> = spells.iter().map(|spell| spell.randomised.is_some()).collect();
+            assert_eq!(drawn, if is_trial { vec![true, false] } else { vec![false] });
+        }
+    }
+}

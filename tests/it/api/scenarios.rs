@@ -104,6 +104,17 @@ async fn a_place_may_be_left_to_chance_and_the_answer_says_how_probable_it_was()
         assert_eq!(event["item"], *item);
         let chance = &event["context"]["credit"]["chance_ppm"];
         assert_eq!(chance.as_u64(), (at == 1).then_some(62_500), "{event}");
+        // What follows later is, too, whether it names the answer, which is gone by then, or not.
+        shop.clock.advance_ms(31 * 60_000);
+        for named in [json!(answer["recommendation_id"]), json!(null)] {
+            let event = json!({ "type": "add_to_cart", "user": "x1", "item": item, "recommendation": named });
+            shop.post("/events", event).await.is(200);
+            let stored = shop.get("/users/x1/export").await.body;
+            let event = stored["events"].as_array().unwrap().last().unwrap().clone();
+            let chance = &event["context"]["credit"]["chance_ppm"];
+            assert_eq!(chance.as_u64(), (at == 1).then_some(62_500), "{event}");
+        }
+        shop.clock.advance_ms(-31 * 60_000);
     }
     let usual = list(&shop, "/recommendations/x1?context=tea-1&n=3").await;
     assert!(!drawn.contains(ids(&usual)[0]));

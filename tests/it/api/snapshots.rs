@@ -187,6 +187,18 @@ async fn what_another_process_publishes_is_adopted() {
     std::fs::write(shop.snapshot_file(1), "damaged").unwrap();
     shop.adopt().await;
     assert_eq!(served(&shop).await, 1);
+    // One that cannot be read is not tried in every round, but it is tried again.
+    shop.act("late", "click", "tea-1").await;
+    other.train().await;
+    let whole = std::fs::read(shop.snapshot_file(2)).unwrap();
+    std::fs::write(shop.snapshot_file(2), "damaged").unwrap();
+    shop.adopt().await;
+    std::fs::write(shop.snapshot_file(2), whole).unwrap();
+    shop.adopt().await;
+    assert_eq!(served(&shop).await, 1);
+    shop.clock.advance_ms(61_000);
+    shop.adopt().await;
+    assert_eq!(served(&shop).await, 2);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@
 
 use super::{
     dispersion::Spread,
-    panel::Panel,
+    panel::{Panel, Row},
     state::Category,
     symmetric::{Symmetric3, Triple},
 };
@@ -22,6 +22,8 @@ pub(super) struct Sums {
     /// By period: score, information, and information times log price, competitors' log price and promotion; and times
     /// log price once more, of prices that the merchant asked.
     periods: Vec<[f64; 6]>,
+    /// Of the merchant's prices, over each item's mean: sum of squares by information.
+    asked_square: f64,
     gradient: Triple,
     information: Symmetric3,
     pub(super) spread: Spread,
@@ -31,6 +33,7 @@ impl Sums {
     pub(super) fn new(n_periods: usize) -> Self {
         Self {
             periods: vec![[0.0; 6]; n_periods],
+            asked_square: 0.0,
             gradient: [0.0; 3],
             information: Symmetric3::default(),
             spread: Spread::default(),
@@ -45,13 +48,19 @@ impl Sums {
         coefficients: Triple,
         category: &Category,
     ) {
+        let asked_mean = mean(asked(panel, item).map(|row| row.log_price));
         for row in panel.rows(item).iter() {
             let fitted = category.fitted(&row, coefficients);
             let z = [row.log_price, row.log_competitor, row.promotion];
             let [score, weight, parts @ .., asked] = &mut self.periods[row.period];
             *score += fitted.score;
             *weight += fitted.weight;
-            *asked += if row.is_decided { 0.0 } else { fitted.weight * row.log_price };
+            if !row.is_decided {
+                // Over the merchant's own mean: what pricing did since is no answer to a week.
+                let log = row.log_price - asked_mean;
+                *asked += fitted.weight * log;
+                self.asked_square += fitted.weight * log * log;
+            }
             for k in 0..3 {
                 parts[k] += fitted.weight * z[k];
                 self.gradient[k] += fitted.score * z[k];
@@ -61,14 +70,41 @@ impl Sums {
         }
     }
 
+    /// By period, the mean that the merchant asked over the items' own means.
+    ///
+    /// Where all prices of a category move together, what they do and what goes with them cannot be told apart; then it is
+    /// put down to them, as if nothing had been asked: the means count by the spread of prices within periods over that
+    /// between them, at most in full.
+    fn asked(&self) -> Vec<f64> {
+        let means = self.periods.iter();
+        let means: Vec<f64> =
+            means.map(|period| if period[1] > 0.0 { period[5] / period[1] } else { 0.0 }).collect();
+        let squares = self.periods.iter().zip(&means).map(|(period, mean)| period[1] * mean * mean);
+        let between: f64 = squares.sum();
+        let within = (self.asked_square - between).max(0.0);
+        let share = if between > 0.0 { (within / between).min(1.0) } else { 0.0 };
+        means.into_iter().map(|mean| share * mean).collect()
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         for (sum, x) in self.periods.iter_mut().zip(&other.periods) {
             sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
         }
+        self.asked_square += other.asked_square;
         self.gradient.iter_mut().zip(other.gradient).for_each(|(sum, x)| *sum += x);
         self.information.add(&other.information);
         self.spread.merge(&other.spread);
     }
+}
+
+/// The rows of an item whose prices the merchant asked.
+fn asked(panel: &Panel, item: usize) -> impl Iterator<Item = Row> + '_ {
+    panel.rows(item).iter().filter(|row| !row.is_decided)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (n, sum) = values.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    if n > 0.0 { sum / n } else { 0.0 }
 }
 
 /// What draws the common coefficients towards their expectation.
@@ -91,8 +127,7 @@ pub(super) fn step(category: &mut Category, sums: &Sums, pull: Pull) -> Triple {
     }
     information.add_diagonal(pull.precision);
     category.information = sums.periods.iter().map(|period| period[1]).collect();
-    let asked = |period: &[f64; 6]| if period[1] > 0.0 { period[5] / period[1] } else { 0.0 };
-    category.asked = sums.periods.iter().map(asked).collect();
+    category.asked = sums.asked();
     let effects = |category: &Category, period: usize| {
         let variance = category.effect_variances[period];
         (variance > 0.0).then(|| {

@@ -40,7 +40,7 @@ pub(super) struct Fit<'a> {
     /// Mean and variance of every coefficient in the shop.
     pub(super) shop: [(f64, f64); 3],
     effect_variance: f64,
-    /// How effects follow the merchant's prices.
+    /// By how much an effect is higher for each unit of the logarithm of the merchant's prices.
     follow: f64,
     pub(super) n_sweeps: usize,
     pub(super) has_converged: bool,
@@ -114,6 +114,7 @@ impl<'a> Fit<'a> {
 
     fn sweep(&mut self, stop: Stop<'_>) -> Result<(), FitError> {
         let before = (self.elasticities(), self.mean_elasticities());
+        let follow = self.follow;
         self.steps = self.step_items(stop, true)?;
         self.pool_items();
         self.step_categories(stop)?;
@@ -127,6 +128,9 @@ impl<'a> Fit<'a> {
         self.n_sweeps += 1;
         let tolerance = self.params.tolerance;
         // The spread is first known after one sweep and first used in the next.
+        // What a period is expected to be at a price a tenth off.
+        let followed = 0.1 * (self.follow - follow).abs();
+        let farthest = farthest.max(followed);
         self.has_converged = self.n_sweeps > 3 && change < tolerance && farthest < tolerance;
         Ok(())
     }

@@ -11,6 +11,10 @@
 //! promotion. Elasticities are drawn towards their category's mean and that towards the shop's, as far as the
 //! data leave them open.
 //!
+//! Effects of periods are drawn towards the shop's of that period, and follow the mean price that the merchant asked in
+//! the category (`pool`): whoever cuts prices in good weeks does not make demand look more elastic than it is. Prices that
+//! pricing decided on are left out there, since it knew nothing of the week.
+//!
 //! Logarithms of counts are never taken: `log(q + c)` halves the elasticity of an item that sells once a week. Nor are
 //! weeks without a sale left out.
 //!
@@ -25,7 +29,8 @@
 //!
 //! Deliberately not here: what price to ask (that is deciding), stock, and forecasts of the level; the effect
 //! of a period to come is that of the last ones. Departures from full Bayes: posteriors are normal around the
-//! mode (Laplace), spreads are estimated and then taken for known, and bounds on elasticities apply to what
+//! mode (Laplace), spreads, and how effects follow prices, are estimated
+//! and then taken for known, and bounds on elasticities apply to what
 //! comes out, not within the fit.
 
 pub mod belief;

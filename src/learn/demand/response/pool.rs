@@ -208,9 +208,8 @@ mod tests {
         assert!((categories[1].variance[1] - 0.36).abs() < 1e-12, "nothing is said of its spread");
     }
 
-    #[test]
-    fn effects_are_expected_from_the_other_categories() {
-        let category = |effect: f64, information: f64| Category {
+    fn category(effect: f64, information: f64) -> Category {
+        Category {
             promotion: 0.0,
             promotion_variance: 1.0,
             phi: 1.0,
@@ -221,7 +220,33 @@ mod tests {
             effect_variances: vec![0.29],
             information: vec![information],
             scores: vec![0.0],
-        };
+        }
+    }
+
+    #[test]
+    fn how_effects_follow_prices_is_found_whatever_the_shop_has_of_its_own() {
+        // Sure effects: the shop's 0.1, and -3 for each unit of the logarithm of what was asked.
+        let asked = [-0.1, -0.02, 0.03, 0.08, -0.06, 0.05];
+        let mut categories = asked.map(|asked| {
+            let category = category(0.1 - 3.0 * asked, 1e6);
+            Category { asked: vec![asked], ..category }
+        });
+        let (mut variance, mut follow) = (0.04, 0.0);
+        for _ in 0..200 {
+            (variance, follow) = expect_effects(&mut categories, variance, follow);
+        }
+        // Six weeks of deviation 0.07 against a prior: what is asked squared, over the variance that is left.
+        let square: f64 = asked.iter().map(|asked| asked * asked).sum();
+        let kept = square / (square + variance * FOLLOW_SD.powi(-2));
+        assert!((follow / -3.0 - kept).abs() < 0.1, "{follow} {kept} {variance}");
+        for (category, asked) in categories.iter().zip(asked) {
+            let of_shop = category.effect_means[0] - follow * asked;
+            assert!((of_shop - 0.1).abs() < 0.1, "{of_shop}");
+        }
+    }
+
+    #[test]
+    fn effects_are_expected_from_the_other_categories() {
         let mut categories = [category(0.0, 0.0), category(0.4, 1e9), category(0.4, 1e9)];
         let (next, follow) = expect_effects(&mut categories, 0.04, 0.0);
         assert!(follow.abs() < 1e-12, "nothing was asked");

@@ -12,7 +12,8 @@ pub(super) const EFFECT_SD: f64 = 0.2;
 pub(super) const EFFECT_SD_RANGE: [f64; 2] = [0.02, 1.0];
 /// Deviation of the shop's effects of periods around 0: a good week sells half as much again. Our choice.
 pub(super) const SHOP_EFFECT_SD: f64 = 0.5;
-/// Deviation around 0 of how the merchant's prices follow effects. Our choice.
+/// Deviation around 0 of how much better a period is for each unit by which the merchant lowers the logarithm of prices
+/// in it. Our choice: one who cuts by a fifth of what demand rises has 4 or 5, and is believed once the periods show it.
 pub(super) const FOLLOW_SD: f64 = 1.0;
 
 /// How one category's items are spread.
@@ -52,8 +53,8 @@ pub(super) struct Category {
     pub(super) alpha: f64,
     /// By period; all 0 without period effects.
     pub(super) effects: Vec<f64>,
-    /// By period: mean logarithm of the prices that the merchant asked over the items' own means, each item by what it
-    /// says; prices that pricing decided on count as 0.
+    /// By period: mean logarithm of the prices that the merchant asked over the items' means of such, each item by what it
+    /// says; prices that pricing decided on count as 0, so do all where they cannot be told from the period.
     pub(super) asked: Vec<f64>,
     /// Mean of each effect, were nothing known of this category.
     pub(super) effect_means: Vec<f64>,

@@ -188,6 +188,46 @@ fn a_category_of_slow_sellers_does_not_leave_its_good_weeks_to_the_price() {
 }
 
 #[test]
+fn where_a_price_is_a_category_of_its_own_its_sales_still_speak_for_it() {
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let mut rows = vec![];
+    for item in 0..40 {
+        for week in 0..60 {
+            let log: f64 = rng.random_range(-0.2..0.2);
+            let sales = Poisson::new((2.0 - 1.2 * log).exp()).unwrap().sample(&mut rng);
+            rows.push(row(item, week, sales, 10.0 * log.exp()));
+        }
+    }
+    let response = fitted(&panel(40, 60, &rows, 40));
+    let mean = response.categories().iter().map(|c| c.elasticity.mean).sum::<f64>() / 40.0;
+    assert!((mean + 1.2).abs() < 0.2, "{mean}");
+}
+
+#[test]
+fn what_pricing_changed_for_good_is_no_answer_to_the_weeks() {
+    // Sixteen weeks of the merchant's steady prices, then pricing asks a tenth more of half the items.
+    let mut rng = ChaCha8Rng::seed_from_u64(17);
+    let mut rows = vec![];
+    for item in 0..60 {
+        for week in 0..32 {
+            let is_decided = week >= 16;
+            let log: f64 = if is_decided && item % 2 == 0 { 0.1 } else { 0.0 };
+            let sales = Poisson::new((3.0 - 2.0 * log).exp()).unwrap().sample(&mut rng);
+            rows.push(PanelRow { is_decided, ..row(item, week, sales, 10.0 * log.exp()) });
+        }
+    }
+    let response = fitted(&panel(60, 32, &rows, 3));
+    let mean = response.categories().iter().map(|c| c.elasticity.mean).sum::<f64>() / 3.0;
+    assert!((mean + 2.0).abs() < 0.3, "{mean}");
+    for category in response.categories() {
+        let effects = &category.period_effects;
+        let before = effects[..16].iter().sum::<f64>() / 16.0;
+        let after = effects[16..].iter().sum::<f64>() / 16.0;
+        assert!((before - after).abs() < 0.05, "{before} {after}");
+    }
+}
+
+#[test]
 fn the_number_of_threads_does_not_matter() {
     let (rows, _) = shop(300, 2, 20, 3);
     let panel = panel(300, 20, &rows, 2);
