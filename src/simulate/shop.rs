@@ -38,6 +38,10 @@ impl Good {
     }
 }
 
+/// Goods among which a companion is looked for: all of a category, or as many by chance, so that a shop of a million is
+/// made up in minutes, too.
+const COMPANIONS_MAX: usize = 2_000;
+
 /// A draw in proportion to weights.
 #[derive(Debug, Default)]
 pub(super) struct Draw {
@@ -204,7 +208,13 @@ fn pair_up(goods: &mut [Good], rng: &mut impl Rng) {
         let slug = good.category().goes_with;
         let place = CATEGORIES.iter().position(|category| category.slug == slug);
         let mut draw = Draw::default();
-        for other_idx in ranges[place.expect("it goes with a category of the shop")].clone() {
+        let shelf = ranges[place.expect("it goes with a category of the shop")].clone();
+        for nth in 0..shelf.len().min(COMPANIONS_MAX) {
+            let other_idx = if shelf.len() <= COMPANIONS_MAX {
+                shelf.start + nth
+            } else {
+                rng.random_range(shelf.clone())
+            };
             let other = &goods[other_idx];
             let likeness = alike(&good.style, &other.style);
             draw.push(other.exposure * likeness.clamp(-4.0, 4.0).exp(), other_idx);
