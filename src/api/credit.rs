@@ -21,13 +21,12 @@ pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
         let Some(shopper) = event.shopper() else { continue };
         let credit = match &event.context.recommendation.clone() {
             Some(id) => {
-                let mut credit = named(state, id, event, &shopper);
-                // The answer is gone sooner than what followed from it.
-                let before =
-                    if credit.chance_ppm.is_none() { latest(state, event, &fresh) } else { None };
+                let (mut credit, is_known) = named(state, id, event, &shopper);
+                // The answer is gone sooner than what followed from it; one that is known has said all.
+                let before = if is_known { None } else { latest(state, event, &fresh) };
                 let before = before.filter(|before| before.scenario == credit.scenario);
                 credit.chance_ppm =
-                    credit.chance_ppm.or(before.and_then(|before| before.chance_ppm));
+                    before.and_then(|before| before.chance_ppm).or(credit.chance_ppm);
                 Some(credit)
             }
             None if follows(event.kind) => latest(state, event, &fresh),
@@ -70,8 +69,8 @@ fn follows(kind: EventKind) -> bool {
 }
 
 /// The credit of an event that names its recommendation: as it was given, while that is in memory, else as the id
-/// says, else as the event itself says where it was.
-fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> Credit {
+/// says, else as the event itself says where it was; and whether it is known as it was given.
+fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> (Credit, bool) {
     let (id, written) = answer_id::read(id).unzip();
     let given = id.and_then(|id| state.answers.get(id, state.clock.now()));
     if let Some(given) = given {
@@ -79,7 +78,7 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
         let explored =
             given.explored.as_ref().filter(|explored| event.item.as_ref() == Some(&explored.0));
         let credit = given.chosen.credit(scenario, Some(given.source.name()));
-        return Credit { chance_ppm: explored.map(|explored| explored.1), ..credit };
+        return (Credit { chance_ppm: explored.map(|explored| explored.1), ..credit }, true);
     }
     if let (Some(id), Some(written)) = (id, written.flatten()) {
         let scenario = event.context.scenario.get_or_insert_with(|| written.scenario.clone());
@@ -92,17 +91,12 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
             .filter(|named| drawn.variant.as_ref() == Some(named));
         let (experiment, variant) = named.unzip();
         let source = written.source;
-        return Credit {
-            scenario: scenario.clone(),
-            source,
-            experiment,
-            variant,
-            chance_ppm: None,
-        };
+        let scenario = scenario.clone();
+        return (Credit { scenario, source, experiment, variant, chance_ppm: None }, false);
     }
     let scenario = event.context.scenario.clone().unwrap_or_else(|| "unknown".into());
     let chosen = state.policies.of(&scenario, Some(shopper), event.occurred_at);
-    chosen.credit(&scenario, None)
+    (chosen.credit(&scenario, None), false)
 }
 
 /// When the answer of an id was given, as the id says; `otherwise` if it does not.

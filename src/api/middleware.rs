@@ -95,43 +95,23 @@ where
             let cause = response.extensions().get::<Cause>().map(|cause| cause.0.clone());
             let cause = cause.as_deref().map_or("", String::as_str);
             span.in_scope(|| {
-                let duration_seconds = seconds;
-                if status == 503 {
-                    tracing::warn!(
-                        method,
-                        route,
-                        status,
-                        cause,
-                        duration_seconds,
-                        "request refused"
-                    );
-                } else if status >= 500 {
-                    tracing::error!(
-                        method,
-                        route,
-                        status,
-                        cause,
-                        duration_seconds,
-                        "request failed"
-                    );
-                } else if state.config.log.requests {
-                    tracing::info!(
-                        method,
-                        route,
-                        status,
-                        cause,
-                        duration_seconds,
-                        "request answered"
-                    );
-                } else {
-                    tracing::debug!(
-                        method,
-                        route,
-                        status,
-                        cause,
-                        duration_seconds,
-                        "request answered"
-                    );
+                macro_rules! log {
+                    ($level:ident, $what:literal) => {
+                        tracing::$level!(
+                            method,
+                            route,
+                            status,
+                            cause,
+                            duration_seconds = seconds,
+                            $what
+                        )
+                    };
+                }
+                match status {
+                    503 => log!(warn, "request refused"),
+                    500.. => log!(error, "request failed"),
+                    _ if state.config.log.requests => log!(info, "request answered"),
+                    _ => log!(debug, "request answered"),
                 }
             });
             response.headers_mut().insert(REQUEST_ID, id);
