@@ -92,20 +92,20 @@ pub fn fit(
     let popularity = |item: usize| sum(by_item.row(item).1).powf(-f64::from(params.beta)) as f32;
     let factors: Vec<f32> = (0..n_items).map(popularity).collect();
     let operand = Operand::new(&to_items);
+    let room = || (RowSums::new(n_items), Vec::new());
     let blocks: Result<Vec<_>, FitError> = (0..n_items.div_ceil(BLOCK))
         .into_par_iter()
-        .map(|block| {
+        .map_init(room, |(room, cells), block| {
             if stop() {
                 return Err(FitError::Stopped);
             }
-            let (mut room, mut cells) = (RowSums::new(n_items), Vec::new());
             let list_of = |item: usize| {
-                room.collect(to_users.row(item), &operand, &mut cells);
+                room.collect(to_users.row(item), &operand, cells);
                 cells.retain(|cell| cell.0 as usize != item);
-                for (target, probability) in &mut cells {
+                for (target, probability) in cells.iter_mut() {
                     *probability *= factors[*target as usize];
                 }
-                keep_most_similar(&mut cells, params.n_neighbors);
+                keep_most_similar(cells, params.n_neighbors);
                 cells.sort_unstable_by_key(|cell| cell.0);
                 let total: f64 = cells.iter().map(|cell| f64::from(cell.1)).sum();
                 let factor = if params.normalize { (1.0 / total) as f32 } else { 1.0 };

@@ -47,15 +47,18 @@ pub(super) fn solve(
     let gram = Gram::new(columns, rows, params.dense_items_max, stop)?;
     let blocks: Result<Vec<_>, FitError> = (0..n.div_ceil(BLOCK))
         .into_par_iter()
-        .map(|block| {
-            if stop() {
-                return Err(FitError::Stopped);
-            }
-            let mut room = Room::new(n, params.n_candidates);
-            (block * BLOCK..n.min((block + 1) * BLOCK))
-                .map(|target| gram.weights_of(target, params, &mut room))
-                .collect::<Result<Vec<_>, _>>()
-        })
+        // Room is as long as the catalogue: made for every block it would take longer than the solving.
+        .map_init(
+            || Room::new(n, params.n_candidates),
+            |room, block| {
+                if stop() {
+                    return Err(FitError::Stopped);
+                }
+                (block * BLOCK..n.min((block + 1) * BLOCK))
+                    .map(|target| gram.weights_of(target, params, room))
+                    .collect::<Result<Vec<_>, _>>()
+            },
+        )
         .collect();
     let by_target = Csr::from_rows(blocks?.into_iter().flatten());
     // A lower key stays: bits of a float without sign order like the float.
@@ -106,14 +109,14 @@ impl<'a> Gram<'a> {
         let mut head = vec![0.0; n_head * n_head];
         let blocks =
             head.par_chunks_mut((BLOCK * n_head).max(1)).zip(by_popularity.par_chunks(BLOCK));
-        blocks.try_for_each(|(table, items)| {
+        let room = || (RowSums::new(n), Vec::new());
+        blocks.try_for_each_init(room, |(sums, cells), (table, items)| {
             if stop() {
                 return Err(FitError::Stopped);
             }
-            let (mut sums, mut cells) = (RowSums::new(n), Vec::new());
             for (row, &item) in table.chunks_exact_mut(n_head).zip(items) {
-                sums.collect(columns.row(item), rows, &mut cells);
-                for &(other, sum) in &cells {
+                sums.collect(columns.row(item), rows, cells);
+                for &(other, sum) in &*cells {
                     if let Some(x) = row.get_mut(places[other as usize] as usize) {
                         *x = sum;
                     }
