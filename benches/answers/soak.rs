@@ -23,6 +23,8 @@ const SHARE: f64 = 0.8;
 const MAXIMUM_ROUNDS: usize = 3;
 const MAXIMUM_ROUND: Duration = Duration::from_secs(3);
 const SAMPLE: Duration = Duration::from_secs(1);
+/// Answers slower than this are shown with the second in which they came.
+const SLOW: Duration = Duration::from_millis(100);
 /// Part of the time in which caches fill; it is not looked at.
 const WARM_UP: f64 = 0.2;
 /// Slope below which memory does not grow: a quarter of a gibibyte in a day.
@@ -56,8 +58,11 @@ pub(crate) fn measure(dir: &Path, users: &[String], minutes: u64) {
         is_over.store(true, Ordering::Relaxed);
         (measured, sampling.join().unwrap())
     });
-    let settled: Vec<(f64, f64)> =
-        samples.iter().copied().filter(|sample| sample.0 >= WARM_UP * time.as_secs_f64()).collect();
+    let settled: Vec<(f64, f64)> = samples
+        .iter()
+        .map(|sample| (sample.0, sample.1))
+        .filter(|sample| sample.0 >= WARM_UP * time.as_secs_f64())
+        .collect();
     let (first, last) = (samples[0].1, settled[settled.len() - 1].1);
     let line = Line::through(&settled);
     let [slope, error] = [line.slope, line.error].map(|per_second| per_second * 3_600.0);
@@ -76,6 +81,18 @@ pub(crate) fn measure(dir: &Path, users: &[String], minutes: u64) {
     let n_failed = measured.n_failed();
     let shown = (count(n_failed as f64), "0".into());
     report.row("answers other than 2xx", shown, None, Some(("0", n_failed == 0)));
+    let slow: Vec<String> = (0..)
+        .zip(&measured.slowest)
+        .filter(|(_, took)| **took > SLOW)
+        .map(|(second, &took)| {
+            let stolen = samples.get(second).map_or(0.0, |sample| sample.2);
+            format!("{second}: {} ({:.0} %)", millis(took), 100.0 * stolen)
+        })
+        .collect();
+    report.fact(
+        "seconds with an answer of over 100 ms, its time, and what the host took of the processor then",
+        if slow.is_empty() { "none".into() } else { slow.join(", ") },
+    );
     report.fact("resident at first, and at last", format!("{first:.1} MiB, {last:.1} MiB"));
     let is_noise = slope.abs() <= 2.0 * error;
     let verdict = if is_noise { "within noise" } else { "beyond noise" };
@@ -88,16 +105,29 @@ pub(crate) fn measure(dir: &Path, users: &[String], minutes: u64) {
     report.print();
 }
 
-/// Seconds and resident mebibytes, until told.
-fn sample(pid: u32, is_over: &AtomicBool) -> Vec<(f64, f64)> {
+/// Seconds, resident mebibytes, and the part of the processors' time that the host gave to others, until told.
+fn sample(pid: u32, is_over: &AtomicBool) -> Vec<(f64, f64, f64)> {
     let begun = Instant::now();
+    let mut before = processor_ticks();
     let mut samples = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         let resident = memory_mib(pid, "VmRSS").expect("the service runs");
-        samples.push((begun.elapsed().as_secs_f64(), resident));
         std::thread::sleep(SAMPLE);
+        let now = processor_ticks();
+        let stolen = (now.1 - before.1) / (now.0 - before.0).max(1.0);
+        before = now;
+        samples.push((begun.elapsed().as_secs_f64(), resident, stolen));
     }
     samples
+}
+
+/// What the processors spent in all, and what of it the host took away.
+fn processor_ticks() -> (f64, f64) {
+    let all = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = all.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> =
+        first.split_whitespace().skip(1).take(8).filter_map(|ticks| ticks.parse().ok()).collect();
+    (ticks.iter().sum(), ticks.get(7).copied().unwrap_or_default())
 }
 
 /// A line by least squares.

@@ -63,6 +63,8 @@ pub(crate) struct Measured {
     /// From the first request to the last answer.
     pub(crate) seconds: f64,
     latencies: Histogram,
+    /// The longest that an answer took, by the second of its arrival.
+    pub(crate) slowest: Vec<Duration>,
     /// Answers other than 2xx, by status.
     pub(crate) failed: BTreeMap<u16, usize>,
 }
@@ -88,10 +90,25 @@ impl Measured {
         self.failed.values().sum()
     }
 
+    fn record(&mut self, took: Duration, at: Duration) {
+        self.latencies.record(took);
+        let second = at.as_secs() as usize;
+        if self.slowest.len() <= second {
+            self.slowest.resize(second + 1, Duration::ZERO);
+        }
+        self.slowest[second] = took.max(self.slowest[second]);
+    }
+
     /// Takes in what came of a load that was sent at another time, or beside this one.
     pub(crate) fn add(&mut self, other: &Self) {
         self.seconds += other.seconds;
         self.latencies.add(&other.latencies);
+        if self.slowest.len() < other.slowest.len() {
+            self.slowest.resize(other.slowest.len(), Duration::ZERO);
+        }
+        for (mine, &theirs) in self.slowest.iter_mut().zip(&other.slowest) {
+            *mine = theirs.max(*mine);
+        }
         for (&status, n) in &other.failed {
             *self.failed.entry(status).or_default() += n;
         }
@@ -188,7 +205,7 @@ async fn client(
             return measured;
         }
         let status = connection.exchange(&load.requests[n % load.requests.len()]).await;
-        measured.latencies.record(from.elapsed());
+        measured.record(from.elapsed(), begun.elapsed());
         if !(200..300).contains(&status) {
             *measured.failed.entry(status).or_default() += 1;
         }
