@@ -20,15 +20,7 @@ pub(super) fn credit(state: &ApiState, events: &mut [Event]) {
     for event in events {
         let Some(shopper) = event.shopper() else { continue };
         let credit = match &event.context.recommendation.clone() {
-            Some(id) => {
-                let (mut credit, is_known) = named(state, id, event, &shopper);
-                // The answer is gone sooner than what followed from it; one that is known has said all.
-                let before = if is_known { None } else { latest(state, event, &fresh) };
-                let before = before.filter(|before| before.scenario == credit.scenario);
-                credit.chance_ppm =
-                    before.and_then(|before| before.chance_ppm).or(credit.chance_ppm);
-                Some(credit)
-            }
+            Some(id) => Some(named(state, id, event, &shopper)),
             None if follows(event.kind) => latest(state, event, &fresh),
             None => None,
         };
@@ -69,8 +61,8 @@ fn follows(kind: EventKind) -> bool {
 }
 
 /// The credit of an event that names its recommendation: as it was given, while that is in memory, else as the id
-/// says, else as the event itself says where it was; and whether it is known as it was given.
-fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> (Credit, bool) {
+/// says, else as the event itself says where it was.
+fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> Credit {
     let (id, written) = answer_id::read(id).unzip();
     let given = id.and_then(|id| state.answers.get(id, state.clock.now()));
     if let Some(given) = given {
@@ -78,9 +70,11 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
         let explored =
             given.explored.as_ref().filter(|explored| event.item.as_ref() == Some(&explored.0));
         let credit = given.chosen.credit(scenario, Some(given.source.name()));
-        return (Credit { chance_ppm: explored.map(|explored| explored.1), ..credit }, true);
+        return Credit { chance_ppm: explored.map(|explored| explored.1), ..credit };
     }
-    if let (Some(id), Some(written)) = (id, written.flatten()) {
+    if let (Some(id), Some(read)) = (id, written.flatten()) {
+        let chance_ppm = event.item.as_ref().and_then(|item| read.chance_ppm(item));
+        let written = read.credit;
         let scenario = event.context.scenario.get_or_insert_with(|| written.scenario.clone());
         // Whoever sends events must not make up who saw what: the shopper was drawn for it when the id was made.
         let drawn =
@@ -92,11 +86,11 @@ fn named(state: &ApiState, id: &str, event: &mut Event, shopper: &ShopperId) -> 
         let (experiment, variant) = named.unzip();
         let source = written.source;
         let scenario = scenario.clone();
-        return (Credit { scenario, source, experiment, variant, chance_ppm: None }, false);
+        return Credit { scenario, source, experiment, variant, chance_ppm };
     }
     let scenario = event.context.scenario.clone().unwrap_or_else(|| "unknown".into());
     let chosen = state.policies.of(&scenario, Some(shopper), event.occurred_at);
-    (chosen.credit(&scenario, None), false)
+    chosen.credit(&scenario, None)
 }
 
 /// When the answer of an id was given, as the id says; `otherwise` if it does not.

@@ -423,6 +423,7 @@ fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) ->
             id,
             (list.source, &given.scenario),
             given.chosen.variant.as_ref(),
+            given.explored.as_ref(),
         ),
         user: given.user.clone(),
         scenario: given.scenario.clone(),
