@@ -60,10 +60,10 @@ pub(crate) fn measure(dir: &Path, users: &[String], minutes: u64) {
     });
     let settled: Vec<(f64, f64)> = samples
         .iter()
-        .map(|sample| (sample.0, sample.1))
-        .filter(|sample| sample.0 >= WARM_UP * time.as_secs_f64())
+        .map(|sample| (sample.second, sample.resident))
+        .filter(|(second, _)| *second >= WARM_UP * time.as_secs_f64())
         .collect();
-    let (first, last) = (samples[0].1, settled[settled.len() - 1].1);
+    let (first, last) = (samples[0].resident, settled[settled.len() - 1].1);
     let line = Line::through(&settled);
     let [slope, error] = [line.slope, line.error].map(|per_second| per_second * 3_600.0);
 
@@ -85,7 +85,7 @@ pub(crate) fn measure(dir: &Path, users: &[String], minutes: u64) {
         .zip(&measured.slowest)
         .filter(|(_, took)| **took > SLOW)
         .map(|(second, &took)| {
-            let stolen = samples.get(second).map_or(0.0, |sample| sample.2);
+            let stolen = samples.get(second).map_or(0.0, |sample| sample.stolen);
             format!("{second}: {} ({:.0} %)", millis(took), 100.0 * stolen)
         })
         .collect();
@@ -105,18 +105,28 @@ pub(crate) fn measure(dir: &Path, users: &[String], minutes: u64) {
     report.print();
 }
 
-/// Seconds, resident mebibytes, and the part of the processors' time that the host gave to others, until told.
-fn sample(pid: u32, is_over: &AtomicBool) -> Vec<(f64, f64, f64)> {
+/// What is seen of a second.
+struct Sample {
+    /// Since the load began.
+    second: f64,
+    /// Resident mebibytes at its end.
+    resident: f64,
+    /// Part of the processors' time that the host gave to others.
+    stolen: f64,
+}
+
+/// Looks once a second, until told.
+fn sample(pid: u32, is_over: &AtomicBool) -> Vec<Sample> {
     let begun = Instant::now();
     let mut before = processor_ticks();
     let mut samples = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
-        let resident = memory_mib(pid, "VmRSS").expect("the service runs");
         std::thread::sleep(SAMPLE);
+        let resident = memory_mib(pid, "VmRSS").expect("the service runs");
         let now = processor_ticks();
         let stolen = (now.1 - before.1) / (now.0 - before.0).max(1.0);
         before = now;
-        samples.push((begun.elapsed().as_secs_f64(), resident, stolen));
+        samples.push(Sample { second: begun.elapsed().as_secs_f64(), resident, stolen });
     }
     samples
 }

@@ -47,7 +47,7 @@ pub(super) fn solve(
     let gram = Gram::new(columns, rows, params.dense_items_max, stop)?;
     let blocks: Result<Vec<_>, FitError> = (0..n.div_ceil(BLOCK))
         .into_par_iter()
-        // Room is as long as the catalogue: made for every block it would take longer than the solving.
+        // Room is as long as the catalogue: too much to make for every block.
         .map_init(
             || Room::new(n, params.n_candidates),
             |room, block| {
