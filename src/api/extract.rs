@@ -28,11 +28,28 @@ pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
-        query.map(|query| Self(query.0)).map_err(|error| ApiError::Malformed(error.body_text()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let reader = serde_urlencoded::Deserializer::new(pairs);
+        let read = serde_path_to_error::deserialize(reader);
+        read.map(Self).map_err(|error| {
+            let detail = "the query does not have the form that is asked for";
+            misformed(detail, error.path(), error.inner())
+        })
     }
 }
+
+/// What is at fault in something that can be read.
+fn misformed(
+    detail: &str,
+    path: &serde_path_to_error::Path,
+    fault: &impl std::fmt::Display,
+) -> ApiError {
+    let errors = vec![FieldError { pointer: pointer_of(path), detail: fault.to_string() }];
+    ApiError::Invalid { detail: detail.into(), errors }
+}
+
+const BODY_FORM: &str = "the body does not have the form that is asked for";
 
 /// A body of JSON or NDJSON within the size limit, not parsed yet.
 pub struct Body {
@@ -75,16 +92,11 @@ impl Body {
         };
         let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
         let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let pointer = pointer_of(error.path());
-            let cause = error.into_inner();
+            let cause = error.inner();
             if cause.is_data() {
-                let errors = vec![FieldError { pointer, detail: cause.to_string() }];
-                ApiError::Invalid {
-                    detail: "the body does not have the form that is asked for".into(),
-                    errors,
-                }
+                misformed(BODY_FORM, error.path(), cause)
             } else {
-                not_json(&cause)
+                not_json(cause)
             }
         })?;
         // What follows the document would be lost without a word.
@@ -95,13 +107,8 @@ impl Body {
 
 /// A value of a document that was read already.
 pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let (pointer, detail) = (pointer_of(error.path()), error.inner().to_string());
-        ApiError::Invalid {
-            detail: "the body does not have the form that is asked for".into(),
-            errors: vec![FieldError { pointer, detail }],
-        }
-    })
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| misformed(BODY_FORM, error.path(), error.inner()))
 }
 
 /// Says of what is invalid that it stands within `prefix`.

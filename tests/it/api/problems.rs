@@ -36,7 +36,7 @@ async fn every_problem_is_a_document_that_names_its_request() {
         ("/items/none", 404, "/problems/not-found", "Not known"),
         ("/items/", 404, "/problems/no-route", "No such path"),
         ("/events", 405, "/problems/method", "Method not allowed"),
-        ("/recommendations/u?n=x", 400, "/problems/malformed", "Malformed request"),
+        ("/items/%FF", 400, "/problems/malformed", "Malformed request"),
         ("/recommendations/u?n=0", 422, "/problems/invalid", "Invalid request"),
     ] {
         let answer = named(&shop, path, HeaderValue::from_static("r1")).await;
