@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench answers` prints all tables but the soak's; names after `--` pick some:
 //! `online-retail` (some 4,000 items, imported and trained), `100k` and `1m` (items that are made up),
-//! `stream` (events pour in and models are trained), `pricing` (a run over 100,000 items), `soak` with a number of minutes (10). Beside each rate
-//! stands the limit of the same run: a bare axum handler that answers as many bytes to as many connections.
+//! `stream` (events pour in and models are trained), `pricing` (a run over 100,000 items), `scan` (every item scored by
+//! its factors, beside reading these from memory), `soak` with a number of minutes (10). Beside each rate stands the limit
+//! of the same run: a bare axum handler that answers as many bytes to as many connections.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail")]
 
@@ -11,6 +12,8 @@
 mod pricing;
 #[path = "answers/rates.rs"]
 mod rates;
+#[path = "answers/scan.rs"]
+mod scan;
 #[path = "answers/soak.rs"]
 mod soak;
 #[path = "answers/stream.rs"]
@@ -45,6 +48,11 @@ fn main() {
     let is_asked = |part: &str| named.is_empty() || is_named(part);
     say_where();
     say("clients, service and bare handler share these cores: read ratios, not rates");
+    if is_asked("scan") {
+        let mut report = Report::default();
+        scan::measure(&mut report);
+        report.print();
+    }
     let is_trained_needed = ["online-retail", "stream"].into_iter().any(is_asked);
     if is_trained_needed || is_named("soak") {
         let folder = folder();
