@@ -110,7 +110,11 @@ fn measure((n_items, n_shoppers, per_shopper): (usize, usize, u32), report: &mut
     for (at, stage) in took["report"]["stages"].as_array().unwrap().iter().enumerate() {
         let before = &forecast["stages"][at];
         let name = |stage: &Value| format!("{} {}", stage["stage"], stage["model"]);
-        say(format!("{}: {} s; said: {} s", name(stage), stage["seconds"], before["seconds"]));
+        let [took, said] = [stage, before].map(|stage| {
+            let mib = stage["peak_bytes"].as_f64().unwrap_or(0.0) / mib;
+            format!("{:.2} s, {mib:.0} MiB", stage["seconds"].as_f64().unwrap_or(0.0))
+        });
+        say(format!("{}: {took}; said: {said}", name(stage)));
     }
 }
 

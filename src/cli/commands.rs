@@ -3,7 +3,7 @@
 use super::{
     evaluate::{self, Protocol},
     import::{self, Format},
-    memory::PeakMemory,
+    memory::{PeakMemory, ResidentMemory},
 };
 use crate::{
     app::{self, App},
@@ -42,8 +42,15 @@ pub(super) async fn train(config: Config, search: bool, is_json: bool) -> anyhow
     let mut app = App::assemble(Arc::new(config), store, Arc::new(SystemClock)).await?;
     let occasion = if search { Occasion::AskedToSearch } else { Occasion::Asked };
     let before = memory_stats::memory_stats().map(|stats| stats.physical_mem);
-    let peak = PeakMemory::begin();
-    let run = app.trainer.train_once(occasion, &CancellationToken::new()).await;
+    let (peak, resident) = (PeakMemory::begin(), ResidentMemory::begin());
+    let mut run = app.trainer.train_once(occasion, &CancellationToken::new()).await;
+    if let (Some(resident), Some(stages)) = (resident, run.report["stages"].as_array_mut()) {
+        let seconds: Vec<f64> =
+            stages.iter().map(|stage| stage["seconds"].as_f64().unwrap_or(0.0)).collect();
+        for (stage, bytes) in stages.iter_mut().zip(resident.peaks_of(&seconds)) {
+            stage["peak_bytes"] = bytes.into();
+        }
+    }
     if is_json {
         say(json!({
             "outcome": run.outcome.name(),

@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod rating;
 pub mod recommenders;
 pub mod related;
+mod rooms;
 pub mod search;
 pub mod sessions;
 pub mod trainer;

@@ -1,12 +1,12 @@
 //! What every recommender must keep, whatever its algorithm.
 
 use shopkeeper::learn::dataset::{InteractionMatrix, ItemIdx, UserIdx};
-use shopkeeper::learn::evaluation::{HeldOutCase, evaluate, evaluate_model, learn_blend};
+use shopkeeper::learn::evaluation::{HeldOutCase, evaluate, learn_blend};
 use shopkeeper::learn::recommenders::similarity::{Similarity, Weighting};
 use shopkeeper::learn::recommenders::user_knn::Aggregation;
 use shopkeeper::learn::recommenders::{
-    Blend, FitError, FittedModel, ModelKind, ModelParams, NEVER_STOP, Query, Recommender, als, fit,
-    nmf, top_n::top_n,
+    Blend, Blended, FitError, FittedModel, ModelKind, ModelParams, NEVER_STOP, Query, Recommender,
+    als, fit, nmf, top_n::top_n,
 };
 
 const N: u32 = 20;
@@ -447,6 +447,35 @@ fn checkerboard_cases() -> Vec<HeldOutCase> {
 }
 
 #[test]
+fn shoppers_asked_about_together_get_what_each_would_get_alone() {
+    let matrix = mixed();
+    let models: Vec<_> =
+        ModelKind::ALL.iter().map(|&kind| fitted(kind, &matrix, &small_params())).collect();
+    let weights = ModelKind::ALL.iter().zip(1_u8..).map(|(&kind, n)| (kind, f32::from(n)));
+    let blended = Blended { models: &models[..], blend: Blend { weights: weights.collect() } };
+    let histories: Vec<Vec<(u32, f32)>> = (0..30)
+        .map(|user| matrix.row_cells(UserIdx(user)).collect())
+        .chain([Vec::new(), vec![(3, 1.0)]])
+        .collect();
+    let users = (0..30).map(|user| Some(UserIdx(user))).chain([None, None]);
+    let queries: Vec<Query<'_>> =
+        users.zip(&histories).map(|(user, history)| Query { user, history }).collect();
+    let everybody = models.iter().map(|model| model as &dyn Recommender).chain([&blended as _]);
+    for (nth, model) in everybody.enumerate() {
+        let mut together = vec![7.0; queries.len() * N as usize];
+        let spoken = model.score_block(&queries, &mut together, &mut Vec::new());
+        assert_eq!(spoken.len(), queries.len());
+        for ((query, spoken), scores) in queries.iter().zip(spoken).zip(together.chunks(N as usize))
+        {
+            let mut alone = vec![7.0; N as usize];
+            assert_eq!(model.score_items(*query, &mut alone), spoken, "{nth} {query:?}");
+            let bits = |scores: &[f32]| scores.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(scores), bits(&alone), "{nth} {query:?}");
+        }
+    }
+}
+
+#[test]
 fn a_model_that_is_best_alone_stays_alone() {
     let matrix = checkerboard();
     let models: Vec<_> =
@@ -465,12 +494,9 @@ fn a_blend_ranks_like_its_models_and_leaves_out_the_silent() {
         ModelKind::ALL.iter().map(|&kind| fitted(kind, &matrix, &small_params())).collect();
     let cases = checkerboard_cases();
     let blend = Blend { weights: vec![(ModelKind::Popularity, 0.5), (ModelKind::Svd, 0.5)] };
-    let ask = |query: Query<'_>, scores: &mut [f32], scratch: &mut [f32]| {
-        blend.score_items(&models, query, scores, scratch)
-    };
-    let together = evaluate(ask, &cases, 3, N as usize);
+    let together = evaluate(&Blended { models: &models[..], blend: blend.clone() }, &cases, 3);
     let svd = models.iter().find(|model| model.kind() == ModelKind::Svd).unwrap();
-    let alone = evaluate_model(svd, &cases, 3);
+    let alone = evaluate(svd, &cases, 3);
     assert_eq!(together, alone, "popularity is the same for every item here");
     assert!((together.ndcg - 1.0).abs() < 1e-12);
 

@@ -8,10 +8,7 @@ mod forecast;
 mod pilot;
 
 use super::commands::say;
-use crate::{
-    config::Config,
-    learn::{pipeline::MOMENTS_MAX, recommenders::ModelKind},
-};
+use crate::{config::Config, learn::pipeline::MOMENTS_MAX};
 use anyhow::bail;
 use clap::builder::RangedU64ValueParser;
 use forecast::{Forecast, Observed, Shape};
@@ -62,7 +59,6 @@ pub(super) async fn estimate(
     };
     let limits = forecast::Limits {
         dense_items_max: config.models.ease.dense_items_max as f64,
-        has_ease: config.models.enabled.contains(&ModelKind::Ease),
         held_out_max: config.training.holdout_shoppers_max as f64,
         moments_max: 2.0 * MOMENTS_MAX as f64,
         caches: (config.recommendations.cache_bytes_max + config.recommendations.answers_bytes_max)
@@ -103,11 +99,11 @@ fn lines(forecast: &Forecast, pilots: &[Observed]) -> Vec<String> {
     ];
     let parts = forecast.snapshot_bytes.iter();
     lines.extend(parts.map(|(part, bytes)| format!("  {part:<22} {}", mib(*bytes))));
-    lines.push("a training run, by part:".into());
+    lines.push("a training run, by part, with what is in memory then:".into());
     lines.extend(forecast.stages.iter().map(|stage| {
         let what = [Some(stage.name.as_str()), stage.model.as_deref()];
         let what: Vec<&str> = what.into_iter().flatten().collect();
-        format!("  {:<32} {:>10.2} s", what.join(" "), stage.seconds)
+        format!("  {:<32} {:>10.2} s {}", what.join(" "), stage.seconds, mib(stage.peak_bytes))
     }));
     let served = forecast.served_models.join(", ");
     lines.push(match (served.as_str(), forecast.is_assumed) {

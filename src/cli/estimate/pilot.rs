@@ -47,8 +47,9 @@ pub(super) fn shapes(target: &Shape, config: &Config) -> [Shape; 2] {
     let least = BEYOND_DENSE * dense;
     let most = (target.items * share).clamp(least * STEP / 2.0, LARGEST * least).min(target.items);
     let share = (most / target.items).min(share);
+    // Of the same proportions where that leaves enough: then whatever grows with several things grows with all of them.
     [
-        Shape { items: least.min(most), ..scaled(share / STEP) },
+        Shape { items: (most / STEP).max(least).min(most), ..scaled(share / STEP) },
         Shape { items: most, ..scaled(share) },
     ]
 }

@@ -15,7 +15,7 @@ use crate::learn::{
     evaluation::{
         Candidates, Catalogue, ItemCategories, ListMetric, ListProtocol, Ties, rank_lists,
     },
-    recommenders::{ModelKind, ModelParams, NEVER_STOP, Query, Recommender, fit},
+    recommenders::{ModelKind, ModelParams, NEVER_STOP, Recommender, fit},
 };
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -130,10 +130,7 @@ fn measure_run(
 ) -> anyhow::Result<Run> {
     let (model, fit) = timed(|| (contender.fit)(&task.matrix, run));
     let model = model?;
-    let n_items = task.matrix.n_items();
-    let score =
-        |query: Query<'_>, scores: &mut [f32], _: &mut [f32]| model.score_items(query, scores);
-    let (lists, predict) = timed(|| rank_lists(score, &task.cases, n_items, protocol));
+    let (lists, predict) = timed(|| rank_lists(&*model, &task.cases, protocol));
     let report = lists.measure(&task.cases, protocol);
     Ok(Run {
         metrics: report.named(),

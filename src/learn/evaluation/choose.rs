@@ -8,6 +8,7 @@ use super::{HeldOutCase, metrics::ndcg_at_k};
 use crate::learn::dataset::ItemIdx;
 use crate::learn::recommenders::blend::Scale;
 use crate::learn::recommenders::{Blend, FitError, FittedModel, Recommender, Stop, top_n::top_n};
+use crate::learn::rooms::Rooms;
 use rayon::prelude::*;
 
 /// Picks; weights are multiples of a tenth or coarser.
@@ -49,13 +50,16 @@ pub fn learn_blend(
         cases.iter().filter(|case| !case.relevant.is_empty()).collect();
     let n_cases = counted.len().min(CASES_MAX);
     let spread = |at: usize| counted[at * counted.len() / n_cases];
+    let rooms = Rooms::new(|| {
+        models.iter().map(|model| vec![0.0; model.n_items()]).collect::<Vec<Vec<f32>>>()
+    });
     let candidates: Result<Vec<Candidates<'_>>, FitError> = (0..n_cases)
         .into_par_iter()
         .map(|at| {
             if stop() {
                 Err(FitError::Stopped)
             } else {
-                Ok(collect_candidates(models, spread(at), k))
+                Ok(rooms.lend(|room| collect_candidates(models, spread(at), k, room)))
             }
         })
         .collect();
@@ -91,25 +95,25 @@ fn collect_candidates<'a>(
     models: &[FittedModel],
     case: &'a HeldOutCase,
     k: usize,
+    room: &mut [Vec<f32>],
 ) -> Candidates<'a> {
     let admitted = |item: ItemIdx| case.excluded.binary_search(&item.0).is_err();
     let mut items = Vec::new();
     let mut spoken = Vec::new();
-    for model in models {
-        let mut scores = vec![0.0; model.n_items()];
-        let speaks = model.score_items(case.query(), &mut scores);
+    for (model, scores) in models.iter().zip(room) {
+        let speaks = model.score_items(case.query(), scores);
         if speaks {
-            let best = top_n(&scores, CANDIDATES_PER_MODEL.max(k), admitted);
+            let best = top_n(scores, CANDIDATES_PER_MODEL.max(k), admitted);
             items.extend(best.into_iter().map(|(item, _)| item.0));
         }
-        spoken.push(speaks.then_some(scores));
+        spoken.push(speaks.then_some(&*scores));
     }
     items.extend(case.relevant.iter().copied().filter(|&item| admitted(ItemIdx(item))));
     items.sort_unstable();
     items.dedup();
-    let standardise = |scores: Option<Vec<f32>>| {
+    let standardise = |scores: Option<&Vec<f32>>| {
         let Some(scores) = scores else { return vec![0.0; items.len()] };
-        let scale = Scale::of(&scores);
+        let scale = Scale::of(scores);
         let score =
             |&item: &u32| scores.get(item as usize).map_or(0.0, |&score| scale.apply(score));
         items.iter().map(score).collect()

@@ -15,7 +15,8 @@ use super::{
     ranking::Ranker,
 };
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
-use crate::learn::recommenders::Query;
+use crate::learn::recommenders::{JOINT, Query, Recommender};
+use crate::learn::rooms::Rooms;
 use rayon::prelude::*;
 
 /// Cases that one task ranks or measures.
@@ -80,40 +81,47 @@ pub struct RankedLists {
     n_silent: usize,
 }
 
-/// Makes the lists of all cases that have a relevant item, in parallel, the same at any thread count.
-///
-/// `scorer` fills the first buffer `(n_items)` and may use the second, like
-/// [`Blend::score_items`](crate::learn::recommenders::Blend::score_items); a case for which it says
-/// `false` counts with an empty list.
+/// Makes the lists of all cases that have a relevant item, in parallel, the same at any thread count; a case to which
+/// the model has nothing to say counts with an empty list.
 pub fn rank_lists(
-    scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool + Sync,
+    model: &dyn Recommender,
     cases: &[HeldOutCase],
-    n_items: usize,
     protocol: &ListProtocol<'_>,
 ) -> RankedLists {
+    let n_items = model.n_items();
     let longest = protocol.ks.iter().copied().max().unwrap_or(0);
     let rules = (protocol.ties, protocol.candidates);
-    let rank_block = |room: &mut (Vec<f32>, Vec<f32>, Ranker), (block, cases): (usize, &[_])| {
-        let (scores, scratch, ranker) = room;
-        let mut ranked = RankedLists { lists: vec![], areas: vec![], n_items, n_silent: 0 };
-        let cases = (block * BLOCK..).zip(cases);
-        for (at, case) in cases.filter(|(_, case): &(_, &HeldOutCase)| !case.relevant.is_empty()) {
-            let area = if scorer(case.query(), scores, scratch) {
-                ranker.rank(scores, (at, case), longest, rules, protocol.with_area)
-            } else {
-                ranker.clear();
-                ranked.n_silent += 1;
-                // Without scores every pair is a tie.
-                protocol.with_area.then_some(0.5)
-            };
-            ranked.areas.extend(area);
-            ranked.lists.push((at, ranker.ranked.clone()));
-        }
-        ranked
+    let rooms = Rooms::new(|| (vec![0.0; JOINT * n_items], Vec::new(), Ranker::default()));
+    let rank_block = |(block, cases): (usize, &[HeldOutCase])| {
+        rooms.lend(|room| {
+            let (room, scratch, ranker) = room;
+            let mut ranked = RankedLists { lists: vec![], areas: vec![], n_items, n_silent: 0 };
+            let counted: Vec<(usize, &HeldOutCase)> = (block * BLOCK..)
+                .zip(cases)
+                .filter(|(_, case)| !case.relevant.is_empty())
+                .collect();
+            for joint in counted.chunks(JOINT) {
+                let queries: Vec<Query<'_>> = joint.iter().map(|(_, case)| case.query()).collect();
+                let scores = &mut room[..joint.len() * n_items];
+                let spoken = model.score_block(&queries, scores, scratch);
+                for (nth, (&(at, case), spoken)) in joint.iter().zip(spoken).enumerate() {
+                    let area = if spoken {
+                        let scores = &scores[nth * n_items..][..n_items];
+                        ranker.rank(scores, (at, case), longest, rules, protocol.with_area)
+                    } else {
+                        ranker.clear();
+                        ranked.n_silent += 1;
+                        // Without scores every pair is a tie.
+                        protocol.with_area.then_some(0.5)
+                    };
+                    ranked.areas.extend(area);
+                    ranked.lists.push((at, ranker.ranked.clone()));
+                }
+            }
+            ranked
+        })
     };
-    let room = || (vec![0.0; n_items], vec![0.0; n_items], Ranker::default());
-    let blocks = cases.par_chunks(BLOCK).enumerate().map_init(room, rank_block);
-    let blocks: Vec<RankedLists> = blocks.collect();
+    let blocks: Vec<RankedLists> = cases.par_chunks(BLOCK).enumerate().map(rank_block).collect();
     let mut all = RankedLists { lists: vec![], areas: vec![], n_items, n_silent: 0 };
     for block in blocks {
         all.lists.extend(block.lists);
@@ -125,27 +133,29 @@ pub fn rank_lists(
 
 /// [`rank_lists`], then [`RankedLists::measure`].
 pub fn measure_lists(
-    scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool + Sync,
+    model: &dyn Recommender,
     cases: &[HeldOutCase],
-    n_items: usize,
     protocol: &ListProtocol<'_>,
 ) -> ListReport {
-    rank_lists(scorer, cases, n_items, protocol).measure(cases, protocol)
+    rank_lists(model, cases, protocol).measure(cases, protocol)
 }
 
 impl RankedLists {
     /// Measures the lists made for `cases`, in parallel, the same at any thread count.
     pub fn measure(self, cases: &[HeldOutCase], protocol: &ListProtocol<'_>) -> ListReport {
-        let scratch = || protocol.catalogue.map_or_else(Vec::new, |known| known.vectors.scratch());
-        let of_block = |scratch: &mut Vec<f32>, block: &[(usize, Vec<u32>)]| {
+        let rooms = Rooms::new(|| {
+            protocol.catalogue.map_or_else(Vec::new, |known| known.vectors.scratch())
+        });
+        let of_block = |block: &[(usize, Vec<u32>)]| {
             let mut values = Vec::with_capacity(block.len() * protocol.ks.len() * WIDTH);
-            for (at, list) in block {
-                put_values(list, &cases[*at], protocol, scratch, &mut values);
-            }
+            rooms.lend(|scratch| {
+                for (at, list) in block {
+                    put_values(list, &cases[*at], protocol, scratch, &mut values);
+                }
+            });
             values
         };
-        let values: Vec<Vec<f64>> =
-            self.lists.par_chunks(BLOCK).map_init(scratch, of_block).collect();
+        let values: Vec<Vec<f64>> = self.lists.par_chunks(BLOCK).map(of_block).collect();
         ListReport {
             ks: protocol.ks.to_vec(),
             values: values.concat(),
@@ -236,17 +246,32 @@ mod tests {
     }
 
     /// Scores without a pattern but with ties; every tenth shopper gets none.
-    fn scorer(query: Query<'_>, scores: &mut [f32], _: &mut [f32]) -> bool {
-        let user = query.user.unwrap().0;
-        for (item, score) in (0..).zip(scores.iter_mut()) {
-            *score = f32::from((user.wrapping_mul(31) ^ ((item * 2_654_435) >> 3)) as u8 / 4);
+    struct Patternless;
+
+    impl Recommender for Patternless {
+        fn n_items(&self) -> usize {
+            N_ITEMS as usize
         }
-        user % 10 != 9
+
+        fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
+            let user = query.user.unwrap().0;
+            if user % 10 == 9 {
+                return false;
+            }
+            for (item, score) in (0..).zip(scores.iter_mut()) {
+                *score = f32::from((user.wrapping_mul(31) ^ ((item * 2_654_435) >> 3)) as u8 / 4);
+            }
+            true
+        }
+
+        fn n_bytes(&self) -> usize {
+            0
+        }
     }
 
     fn report(ks: &[usize], catalogue: Option<&Catalogue>) -> ListReport {
         let protocol = ListProtocol { with_area: true, catalogue, ..ListProtocol::accuracy(ks) };
-        measure_lists(scorer, &cases(), N_ITEMS as usize, &protocol)
+        measure_lists(&Patternless, &cases(), &protocol)
     }
 
     /// Tells what is not a number from 0, and takes it for the same as itself.
@@ -294,7 +319,7 @@ mod tests {
         let names: Vec<String> = report.named().into_iter().map(|metric| metric.0).collect();
         assert_eq!(names.len(), 8 + 3 + 1);
         assert_eq!(report.estimate(ListMetric::Diversity, 10), None);
-        let nobody = measure_lists(scorer, &[], 3, &ListProtocol::accuracy(&[10]));
+        let nobody = measure_lists(&Patternless, &[], &ListProtocol::accuracy(&[10]));
         assert_eq!((nobody.n_users(), nobody.area()), (0, None));
         assert_eq!(nobody.estimate(ListMetric::Ndcg, 10), None);
     }

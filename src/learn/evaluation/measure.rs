@@ -47,16 +47,9 @@ pub struct Metrics {
 /// Ranks all items for every case, in parallel, the same at any thread count; for more than these few
 /// numbers see [`measure_lists`].
 ///
-/// `scorer` fills the first buffer `(n_items)` and may use the second, like
-/// [`Blend::score_items`](crate::learn::recommenders::Blend::score_items); a case for which it says
-/// `false` counts with an empty list. Cases without a relevant item are not counted.
-pub fn evaluate(
-    scorer: impl Fn(Query<'_>, &mut [f32], &mut [f32]) -> bool + Sync,
-    cases: &[HeldOutCase],
-    k: usize,
-    n_items: usize,
-) -> Metrics {
-    let report = measure_lists(scorer, cases, n_items, &ListProtocol::accuracy(&[k]));
+/// A case to which the model has nothing to say counts with an empty list; those without a relevant item do not count.
+pub fn evaluate(model: &dyn Recommender, cases: &[HeldOutCase], k: usize) -> Metrics {
+    let report = measure_lists(model, cases, &ListProtocol::accuracy(&[k]));
     let estimate = |metric| report.estimate(metric, k).unwrap_or_default();
     let ndcg = estimate(ListMetric::Ndcg);
     let [coverage, ..] = report.spread(k).unwrap_or_default();
@@ -69,11 +62,6 @@ pub fn evaluate(
         n_users: report.n_users(),
         ndcg_standard_error: ndcg.standard_error,
     }
-}
-
-/// [`evaluate`] for one model.
-pub fn evaluate_model(model: &dyn Recommender, cases: &[HeldOutCase], k: usize) -> Metrics {
-    evaluate(|query, scores, _| model.score_items(query, scores), cases, k, model.n_items())
 }
 
 #[cfg(test)]
@@ -89,14 +77,32 @@ mod tests {
         }
     }
 
+    /// Prefers earlier items to later ones, or says nothing.
+    struct Falling {
+        speaks: bool,
+    }
+
+    impl Recommender for Falling {
+        fn n_items(&self) -> usize {
+            4
+        }
+
+        fn score_items(&self, _query: Query<'_>, scores: &mut [f32]) -> bool {
+            if self.speaks {
+                scores.copy_from_slice(&[4.0, 3.0, 2.0, 1.0]);
+            }
+            self.speaks
+        }
+
+        fn n_bytes(&self) -> usize {
+            0
+        }
+    }
+
     #[test]
     fn a_case_by_hand() {
         let cases = [case(&[0], &[1]), case(&[], &[3]), case(&[], &[])];
-        let falling = |_: Query<'_>, scores: &mut [f32], _: &mut [f32]| {
-            scores.copy_from_slice(&[4.0, 3.0, 2.0, 1.0]);
-            true
-        };
-        let metrics = evaluate(falling, &cases, 1, 4);
+        let metrics = evaluate(&Falling { speaks: true }, &cases, 1);
         let expected = Metrics {
             ndcg: 0.5,
             recall: 0.5,
@@ -107,7 +113,7 @@ mod tests {
             ndcg_standard_error: 0.5,
         };
         assert_eq!(metrics, expected);
-        let silent = evaluate(|_, _, _| false, &cases, 1, 4);
+        let silent = evaluate(&Falling { speaks: false }, &cases, 1);
         assert_eq!(silent, Metrics { n_users: 2, ..Metrics::default() });
     }
 }

@@ -36,7 +36,7 @@ pub use compare::{Estimate, PairedBootstrap, paired_bootstrap, paired_difference
 pub use diversity::{ItemCategories, ItemVectors};
 pub use list_report::{ListMetric, ListReport};
 pub use lists::{Catalogue, ListProtocol, RankedLists, measure_lists, rank_lists};
-pub use measure::{HeldOutCase, Metrics, evaluate, evaluate_model};
+pub use measure::{HeldOutCase, Metrics, evaluate};
 pub use ranking::{Candidates, Ties};
 pub use rating_error::{RatingErrors, rating_errors};
 pub use sessions::{

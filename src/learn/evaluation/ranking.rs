@@ -59,6 +59,9 @@ fn rising_of(key: Key) -> u32 {
     !((key >> 32) as u32)
 }
 
+/// Scores that are looked at together.
+const CHUNK: usize = 1_024;
+
 /// The room for one list after another.
 #[derive(Debug, Default)]
 pub(super) struct Ranker {
@@ -89,7 +92,9 @@ impl Ranker {
         (ties, candidates): (Ties, Candidates),
         with_area: bool,
     ) -> Option<f64> {
-        self.admit(scores, case);
+        // Who may be drawn, and the area, need all that compete; a list needs the best.
+        let is_whole = with_area || candidates != Candidates::All;
+        self.admit(scores, case, if is_whole { usize::MAX } else { n });
         if let Candidates::Sampled { n_negatives, seed } = candidates {
             self.sample(n_negatives, seed, at as u64);
         }
@@ -102,11 +107,12 @@ impl Ranker {
         area
     }
 
-    /// Everything but what is excluded, by position, the relevant ones apart.
-    fn admit(&mut self, scores: &[f32], case: &HeldOutCase) {
+    /// Everything but what is excluded, by position, the relevant ones apart; of the others at least the `n` first.
+    fn admit(&mut self, scores: &[f32], case: &HeldOutCase, n: usize) {
         debug_assert!(case.excluded.is_sorted() && case.relevant.is_sorted());
         debug_assert!(scores.len() < 1 << ITEM_BITS);
         self.clear();
+        let mut last = None;
         let mut excluded = case.excluded.iter().copied().peekable();
         let mut relevant = case.relevant.iter().copied().peekable();
         let mut from = 0_u32;
@@ -116,7 +122,9 @@ impl Ranker {
             let next = |items: &mut std::iter::Peekable<_>| items.peek().copied().unwrap_or(end);
             let to = next(&mut excluded).min(next(&mut relevant)).min(end);
             let between = &scores[from as usize..to as usize];
-            self.others.extend((from..).zip(between).map(|(item, &score)| key(item, score)));
+            for (scores, from) in between.chunks(CHUNK).zip((from..).step_by(CHUNK)) {
+                self.admit_best(scores, from, n, &mut last);
+            }
             if to == end {
                 break;
             }
@@ -126,6 +134,28 @@ impl Ranker {
                 self.relevant.push(key(to, scores[to as usize]));
             }
             from = to + 1;
+        }
+    }
+
+    /// Adds items from position `from` on to the others, unless there are `n` in front of them; `last`: where the `n`th of
+    /// those is, if there are.
+    fn admit_best(&mut self, scores: &[f32], from: u32, n: usize, last: &mut Option<Key>) {
+        let items = (from..).zip(scores);
+        match *last {
+            None => self.others.extend(items.map(|(item, &score)| key(item, score))),
+            Some(last) => {
+                // Whoever is as good comes later.
+                let least = rising_of(last);
+                if scores.iter().fold(false, |any, &score| any | (rising(score) > least)) {
+                    let better = items.filter(|(_, score)| rising(**score) > least);
+                    self.others.extend(better.map(|(item, &score)| key(item, score)));
+                }
+            }
+        }
+        if 0 < n && n.saturating_mul(2).max(CHUNK) <= self.others.len() {
+            let nth = *self.others.select_nth_unstable(n - 1).1;
+            self.others.truncate(n);
+            *last = Some(nth);
         }
     }
 
@@ -166,6 +196,22 @@ impl Ranker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_list_is_cut_as_it_would_be_if_all_were_sorted() {
+        for n_scores in [0, 1, 900, 1_024, 5_000, 20_000_u32] {
+            // Many ties, and the best ones at the end.
+            let scores: Vec<f32> =
+                (0..n_scores).map(|at| (at * 7_919 % 613 + at / 1_000) as f32 - 300.0).collect();
+            let mut all: Vec<u32> =
+                (0..n_scores).filter(|item| !case().excluded.contains(item)).collect();
+            all.sort_by_key(|&item| key(item, scores[item as usize]));
+            for n in [0, 1, 10, 700, 30_000] {
+                let list = ranked(&scores, n, Ties::LowerPosition, Candidates::All);
+                assert_eq!(list, all[..n.min(all.len())], "{n} of {n_scores}");
+            }
+        }
+    }
 
     fn case() -> HeldOutCase {
         HeldOutCase { user: None, history: vec![], excluded: vec![1, 5], relevant: vec![2, 9] }

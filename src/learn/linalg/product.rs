@@ -93,6 +93,41 @@ impl RowSums {
         }
     }
 
+    /// Adds a row of the product to `row`, but only what lies in columns that have a place in it: `places (n_columns)`,
+    /// beyond the row if they have none. Nothing is gathered and sorted, and of what grows with the number of columns
+    /// `places` alone is touched.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::collect`], or if a column has no entry in `places`.
+    pub fn add_placed(
+        &mut self,
+        combination: Combination<'_>,
+        right: &Operand<'_>,
+        places: &[u32],
+        row: &mut [f32],
+    ) {
+        if combination.0.len() > RUN {
+            // So long a sum needs more digits.
+            let mut cells = Vec::new();
+            self.collect(combination, right, &mut cells);
+            for (column, sum) in cells {
+                if let Some(x) = row.get_mut(places[column as usize] as usize) {
+                    *x += sum;
+                }
+            }
+            return;
+        }
+        for (&k, &weight) in combination.0.iter().zip(combination.1) {
+            let (columns, values) = right.rows.row(k as usize);
+            for (&column, value) in columns.iter().zip(values) {
+                if let Some(x) = row.get_mut(places[column as usize] as usize) {
+                    *x += weight * value;
+                }
+            }
+        }
+    }
+
     /// Overwrites `start` with the first columns of a row of the product. `ends` says how many cells of
     /// each row of `right` that the combination names lie in them.
     ///
@@ -183,6 +218,23 @@ mod tests {
             room.collect(left.row(1), &right, &mut cells);
             assert!(cells.is_empty(), "what lies beyond the start was not added");
         }
+    }
+
+    #[test]
+    fn what_has_a_place_is_added_there() {
+        let right = Csr::from_rows([vec![(0, 1.0), (2, 5.0)], vec![(1, 4.0), (2, -1.0)]]);
+        let right = Operand::new(&right);
+        let mut row = [1.0, 0.0];
+        RowSums::new(3).add_placed((&[0, 1], &[2.0, 1.0]), &right, &[u32::MAX, 1, 0], &mut row);
+        let sums = [row[0] - 10.0, row[1] - 4.0];
+        assert!(sums.iter().all(|x| x.abs() < 1e-6), "1 + 2·5 − 1, and 4: {row:?}");
+        let n = 2 * RUN as u32;
+        let right = Csr::from_rows((0..n).map(|_| [(0, 1.0), (1, 0.5)]));
+        let (rows, weights): (Vec<u32>, Vec<f32>) = (0..n).map(|row| (row, 1.0)).unzip();
+        let mut row = [0.0];
+        let places = [u32::MAX, 0];
+        RowSums::new(2).add_placed((&rows, &weights), &Operand::new(&right), &places, &mut row);
+        assert!((row[0] - RUN as f32).abs() < 1e-3, "{row:?}");
     }
 
     #[test]

@@ -22,9 +22,9 @@ pub use tuning::{begin_search, tune};
 use super::{
     dataset::{EventLog, InteractionMatrix, TradingDays, UserIdx, Weighting, log::Act},
     demand::response::DemandResponse,
-    evaluation::{HeldOutCase, Metrics, choose::learn_blend, evaluate, evaluate_model},
+    evaluation::{Metrics, choose::learn_blend, evaluate},
     recommenders::{
-        FitError, FittedModel, ModelKind, ModelParams, Recommender, Start, Stop, blend::Blend,
+        Blend, Blended, FitError, FittedModel, ModelKind, ModelParams, Recommender, Start, Stop,
         fit_from,
     },
     related::{self, ItemFacts, Related, RelatedParams, Trending, TrendingParams},
@@ -254,7 +254,7 @@ impl Run<'_> {
             match self.fit(kind, data, &params.models, Start::default()) {
                 Ok(model) => {
                     let seconds = report.stages.end_of("held_out_fit", kind);
-                    let chosen_on = evaluate_model(&model, &held.choosing, K);
+                    let chosen_on = evaluate(&model, &held.choosing, K);
                     contenders.push(Contender { model, seconds, chosen_on });
                     report.stages.end_of("measuring", kind);
                 }
@@ -283,7 +283,7 @@ impl Run<'_> {
             contenders.iter().filter(|c| is_beaten(c)).map(|c| c.model.kind()).collect();
         for contender in &contenders {
             let figures = (contender.seconds, contender.model.n_bytes());
-            let metrics = evaluate_model(&contender.model, &held.measuring, K);
+            let metrics = evaluate(&contender.model, &held.measuring, K);
             let kind = contender.model.kind();
             report.stages.end_of("measuring", kind);
             let mut line = ModelReport::new(kind.name(), &metrics, figures);
@@ -297,7 +297,9 @@ impl Run<'_> {
             .filter(|model| !beaten.contains(&model.kind()))
             .collect();
         let learned = learn_blend(&models, &held.choosing, K, self.stop)?;
-        let joined = blend_metrics(&models, &learned, &held.measuring, held.matrix.n_items());
+        let together = Blended { models: &models[..], blend: learned };
+        let joined = evaluate(&together, &held.measuring, K);
+        let learned = together.blend;
         let is_best = |at: &usize| {
             let line = &report.models[*at];
             !beaten.iter().any(|kind| kind.name() == line.model)
@@ -370,20 +372,6 @@ impl Run<'_> {
         let all = trending.top(usize::MAX, now, |_| true);
         Ok(all.into_iter().map(|(item, count)| (item, count as f32)).collect())
     }
-}
-
-fn blend_metrics(
-    models: &[FittedModel],
-    blend: &Blend,
-    cases: &[HeldOutCase],
-    n_items: usize,
-) -> Metrics {
-    evaluate(
-        |query, scores, scratch| blend.score_items(models, query, scores, scratch),
-        cases,
-        K,
-        n_items,
-    )
 }
 
 fn last_purchases(acts: &[Act]) -> Vec<(UserIdx, u32, Timestamp)> {

@@ -4,7 +4,7 @@ use super::{K, PipelineParams, Run, holdout::HeldOut};
 use crate::domain::{Sequence, Timestamp};
 use crate::learn::{
     dataset::{EventLog, log::Act},
-    evaluation::evaluate_model,
+    evaluation::evaluate,
     recommenders::{FitError, ModelParams, Recommender, Start, Stop},
     search::{self, Frame, Limits, Score, SearchState},
 };
@@ -42,7 +42,7 @@ pub fn tune(
     let measure = |kind, models: &_| {
         let data = (held.before, &held.matrix, held.cut);
         let model = run.fit(kind, data, models, Start::default())?;
-        let metrics = evaluate_model(&model, &held.choosing, K);
+        let metrics = evaluate(&model, &held.choosing, K);
         Ok(Score {
             ndcg: metrics.ndcg,
             standard_error: metrics.ndcg_standard_error,

@@ -193,25 +193,49 @@ impl Blend {
 
 /// The models of a blend, asked as one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Blended {
-    /// The models.
-    pub models: Vec<FittedModel>,
+pub struct Blended<M> {
+    /// The models, owned or borrowed.
+    pub models: M,
     /// How they are joined.
     pub blend: Blend,
 }
 
-impl Recommender for Blended {
+impl<M: AsRef<[FittedModel]> + Send + Sync> Recommender for Blended<M> {
     fn n_items(&self) -> usize {
-        self.models.first().map_or(0, Recommender::n_items)
+        self.models.as_ref().first().map_or(0, Recommender::n_items)
     }
 
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool {
         let mut scratch = vec![0.0; scores.len()];
-        self.blend.score_items(&self.models, query, scores, &mut scratch)
+        self.blend.score_items(self.models.as_ref(), query, scores, &mut scratch)
+    }
+
+    fn score_block(
+        &self,
+        queries: &[Query<'_>],
+        scores: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) -> Vec<bool> {
+        let n_items = self.n_items().max(1);
+        scratch.resize(scores.len(), 0.0);
+        let mut any_spoken = vec![false; queries.len()];
+        for (model, weight) in self.blend.used(self.models.as_ref()) {
+            let spoken = model.score_block(queries, scratch, &mut Vec::new());
+            let rows = scores.chunks_exact_mut(n_items).zip(scratch.chunks_exact(n_items));
+            let speakers = spoken.into_iter().zip(&mut any_spoken);
+            for ((sums, scores), (_, any)) in rows.zip(speakers).filter(|(_, (spoken, _))| *spoken)
+            {
+                if !std::mem::replace(any, true) {
+                    sums.fill(0.0);
+                }
+                Scale::of(scores).add(weight, scores, sums);
+            }
+        }
+        any_spoken
     }
 
     fn n_bytes(&self) -> usize {
-        self.models.iter().map(Recommender::n_bytes).sum()
+        self.models.as_ref().iter().map(Recommender::n_bytes).sum()
     }
 }
 

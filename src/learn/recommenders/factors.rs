@@ -75,7 +75,35 @@ pub struct FactorScores<'a> {
     pub biases: Option<(&'a [f32], f32)>,
 }
 
+/// Bytes of factors that are gone through for one shopper after another, so that they are read from memory once:
+/// well within a core's own cache.
+const TILE_BYTES: usize = 64 << 10;
+
 impl FactorScores<'_> {
+    /// Overwrites a row of scores `(n_items)` for each shopper by those of [`Self::score_all`], bit for bit, reading the
+    /// factors once.
+    ///
+    /// # Panics
+    ///
+    /// If a row is of another length.
+    pub fn score_jointly(shoppers: &[Self], rows: &mut [&mut [f32]]) {
+        debug_assert_eq!(shoppers.len(), rows.len());
+        let n_items = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+        let n_factors = shoppers.iter().map(|placed| placed.x.len()).max().unwrap_or(0);
+        let tile = (TILE_BYTES / (size_of::<f32>() * n_factors.max(1))).max(1);
+        for first in (0..n_items).step_by(tile) {
+            let items = first..(first + tile).min(n_items);
+            for (placed, row) in shoppers.iter().zip(&mut *rows) {
+                let n_factors = placed.x.len();
+                let factors = &placed.factors[items.start * n_factors..items.end * n_factors];
+                rows::times_vector(factors, &placed.x, &mut row[items.clone()]);
+            }
+        }
+        for (placed, row) in shoppers.iter().zip(rows) {
+            placed.add_biases(row);
+        }
+    }
+
     /// Whether [`Self::score_roughly`] is faster than [`Self::score_all`], and less exact.
     pub fn is_large(&self) -> bool {
         self.factors.quantised.is_some()
@@ -153,6 +181,14 @@ mod tests {
                 assert_eq!(placed.is_large(), exact_max == 76);
                 let mut all = vec![f32::NAN; 77];
                 placed.score_all(&mut all);
+                let others = FactorScores { x: vec![-0.5; n_factors], ..placed.clone() };
+                let (mut first, mut second) = (vec![f32::NAN; 77], vec![f32::NAN; 77]);
+                let rows = &mut [&mut first[..], &mut second[..]];
+                FactorScores::score_jointly(&[placed.clone(), others.clone()], rows);
+                assert_eq!(first, all);
+                others.score_all(&mut all);
+                assert_eq!(second, all);
+                all.copy_from_slice(&first);
                 let mut some = [f32::NAN; 3];
                 placed.score_some(&[76, 0, 41], &mut some);
                 assert_eq!(some.map(f32::to_bits), [all[76], all[0], all[41]].map(f32::to_bits));

@@ -119,6 +119,10 @@ pub struct Query<'a> {
     pub history: &'a [(u32, f32)],
 }
 
+/// Shoppers that a model is best asked about together: enough that factors are hardly read from memory, few enough that
+/// their scores are no burden.
+pub const JOINT: usize = 8;
+
 /// A trained model: scores every item for one shopper, and does nothing else.
 ///
 /// Leaving out items and cutting to the best `n` belong to [`top_n`], so that every model is ranked
@@ -132,6 +136,35 @@ pub trait Recommender: Send + Sync {
     /// Returns `false`, with `scores` untouched, if the model has nothing to say: it needs a
     /// history and there is none that it knows.
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool;
+
+    /// Asks for several shoppers together, best [`JOINT`]: overwrites the rows of `scores (n_queries, n_items)` like
+    /// [`Self::score_items`], bit for bit, and says which. May use `scratch`.
+    fn score_block(
+        &self,
+        queries: &[Query<'_>],
+        scores: &mut [f32],
+        _scratch: &mut Vec<f32>,
+    ) -> Vec<bool> {
+        let n_items = self.n_items();
+        debug_assert_eq!(scores.len(), queries.len() * n_items);
+        if n_items == 0 {
+            return vec![false; queries.len()];
+        }
+        let (mut placed, mut rows) = (Vec::new(), Vec::new());
+        let rows_of_queries = scores.chunks_exact_mut(n_items).zip(queries);
+        let spoken = rows_of_queries
+            .map(|(row, &query)| {
+                let Some(shopper) = self.factor_scores(query) else {
+                    return self.score_items(query, row);
+                };
+                placed.push(shopper);
+                rows.push(row);
+                true
+            })
+            .collect();
+        FactorScores::score_jointly(&placed, &mut rows);
+        spoken
+    }
 
     /// Where the shopper is among the item factors, if scores are products with those and the model has something
     /// to say: [`Self::score_items`] gives [`FactorScores::score_all`] of it. `None` for all other models.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 /// The order of a list: falling scores, rising positions.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that sorting asks for")]
-pub(super) fn best_first(a: &(ItemIdx, f32), b: &(ItemIdx, f32)) -> Ordering {
+pub(crate) fn best_first(a: &(ItemIdx, f32), b: &(ItemIdx, f32)) -> Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 

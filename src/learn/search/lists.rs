@@ -7,8 +7,10 @@ use super::{Frame, Limits, Score, SearchState, advance};
 use crate::domain::{Sequence, Timestamp};
 use crate::learn::{
     dataset::{InteractionMatrix, ItemIdx, UserIdx},
-    evaluation::{HeldOutCase, evaluate, evaluate_model, learn_blend, splits::per_user_share},
-    recommenders::{Blend, FitError, FittedModel, ModelKind, ModelParams, Recommender, Stop, fit},
+    evaluation::{HeldOutCase, evaluate, learn_blend, splits::per_user_share},
+    recommenders::{
+        Blend, Blended, FitError, FittedModel, ModelKind, ModelParams, Recommender, Stop, fit,
+    },
 };
 
 /// What is looked for, and in what.
@@ -71,7 +73,7 @@ pub fn search_lists(
     let mut state = SearchState::new(frame, (search.base, search.base), kinds.clone());
     let measure = |kind, params: &ModelParams| {
         let model = fit(kind, &matrix, params, stop)?;
-        let metrics = evaluate_model(&model, &cases, search.k);
+        let metrics = evaluate(&model, &cases, search.k);
         Ok(Score {
             ndcg: metrics.ndcg,
             standard_error: metrics.ndcg_standard_error,
@@ -91,13 +93,9 @@ pub fn search_lists(
         .collect();
     let models = models?;
     let blend = learn_blend(&models, &cases, search.k, stop)?;
-    let joined = evaluate(
-        |query, scores, scratch| blend.score_items(&models, query, scores, scratch),
-        &cases,
-        search.k,
-        matrix.n_items(),
-    );
-    Ok(Found { state, params, blend, ndcg, blend_ndcg: joined.ndcg })
+    let together = Blended { models, blend };
+    let joined = evaluate(&together, &cases, search.k);
+    Ok(Found { state, params, blend: together.blend, ndcg, blend_ndcg: joined.ndcg })
 }
 
 /// The matrix without a part of every user's items, and those to be found.

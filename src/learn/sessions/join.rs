@@ -11,7 +11,11 @@ use super::vmis::{Scratch, VmisKnn};
 use crate::learn::{
     dataset::ItemIdx,
     evaluation::{Estimate, HeldOutCase, metrics::ndcg_at_k},
-    recommenders::{Blend, FitError, FittedModel, Stop, top_n::top_n},
+    recommenders::{
+        Blend, Blended, FitError, FittedModel, JOINT, Query, Recommender, Stop,
+        top_n::{best_first, top_n},
+    },
+    rooms::Rooms,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -148,32 +152,32 @@ pub fn measure_weights(
     stop: Stop<'_>,
 ) -> Result<(JoinTable, JoinTable), FitError> {
     let n_items = vmis.n_items();
-    let room = || (vec![0.0_f32; n_items], vec![0.0_f32; n_items], Scratch::default());
-    let of_case = |(base, joined, scratch): &mut (Vec<f32>, Vec<f32>, Scratch),
-                   case: &VisitCase| {
+    let together = Blended { models, blend: blend.clone() };
+    let rooms = Rooms::new(|| (vec![0.0; JOINT * n_items], Vec::new(), Scratch::default()));
+    let of_block = |cases: &[VisitCase]| {
         if stop() {
             return Err(FitError::Stopped);
         }
-        if !blend.score_items(models, case.case.query(), base, joined) {
-            base.fill(0.0);
-        }
-        let scored = vmis.score(&case.session, scratch);
-        let factor = factor_of(scored, n_items);
-        let of_weight = |weight: f32| {
-            joined.copy_from_slice(base);
-            for &(item, score) in scored {
-                joined[item as usize] += weight * factor * score;
-            }
-            let admitted = |item: ItemIdx| case.case.excluded.binary_search(&item.0).is_err();
-            let list = top_n(joined, k, admitted);
-            let list: Vec<u32> = list.into_iter().map(|(item, _)| item.0).collect();
-            ndcg_at_k(&list, &case.case.relevant, k)
-        };
-        Ok((case.is_known, GRID.map(of_weight)))
+        Ok(rooms.lend(|(scores, scratch, visit)| {
+            let scores = &mut scores[..cases.len() * n_items];
+            let queries: Vec<Query<'_>> = cases.iter().map(|case| case.case.query()).collect();
+            let spoken = if models.is_empty() {
+                vec![false; cases.len()]
+            } else {
+                together.score_block(&queries, scores, scratch)
+            };
+            let rows = scores.chunks_exact_mut(n_items.max(1)).zip(cases).zip(spoken);
+            rows.map(|((base, case), spoken)| {
+                if !spoken {
+                    base.fill(0.0);
+                }
+                (case.is_known, ndcg_of_weights(base, vmis.score(&case.session, visit), case, k))
+            })
+            .collect::<Vec<_>>()
+        }))
     };
-    let measured: Result<Vec<(bool, [f64; GRID.len()])>, FitError> =
-        cases.par_iter().map_init(room, of_case).collect();
-    let measured = measured?;
+    let blocks = cases.par_chunks(JOINT).map(of_block);
+    let measured = blocks.collect::<Result<Vec<_>, FitError>>()?.concat();
     let table = |is_known: bool| {
         let rows: Vec<&[f64; GRID.len()]> =
             measured.iter().filter(|row| row.0 == is_known).map(|row| &row.1).collect();
@@ -186,6 +190,32 @@ pub fn measure_weights(
         JoinTable { rows: GRID.iter().enumerate().map(of_weight).collect(), n_cases: n }
     };
     Ok((table(true), table(false)))
+}
+
+/// NDCG at `k` with each weight of the grid; `base (n_items)`: long-term scores, `scored`: what the visit adds to.
+fn ndcg_of_weights(
+    base: &[f32],
+    scored: &[(u32, f32)],
+    case: &VisitCase,
+    k: usize,
+) -> [f64; GRID.len()] {
+    let admitted = |item: ItemIdx| case.case.excluded.binary_search(&item.0).is_err();
+    let mut added: Vec<(ItemIdx, f32)> =
+        scored.iter().map(|&(item, score)| (ItemIdx(item), score)).collect();
+    added.sort_unstable_by_key(|cell| cell.0);
+    let is_added = |item: ItemIdx| added.binary_search_by_key(&item, |cell| cell.0).is_ok();
+    // No weight moves these, so that only the first of them can be in a list.
+    let unmoved = top_n(base, k, |item| admitted(item) && !is_added(item));
+    let factor = factor_of(scored, base.len());
+    GRID.map(|weight| {
+        let moved = added.iter().filter(|cell| admitted(cell.0));
+        let moved =
+            moved.map(|&(item, score)| (item, base[item.0 as usize] + weight * factor * score));
+        let mut list: Vec<(ItemIdx, f32)> = moved.chain(unmoved.iter().copied()).collect();
+        list.sort_unstable_by(best_first);
+        let list: Vec<u32> = list.into_iter().take(k).map(|(item, _)| item.0).collect();
+        ndcg_at_k(&list, &case.case.relevant, k)
+    })
 }
 
 #[cfg(test)]

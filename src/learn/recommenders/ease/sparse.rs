@@ -69,7 +69,6 @@ pub(super) fn solve(
 /// Buffers of one task.
 struct Room {
     sums: RowSums,
-    cells: Vec<(u32, f32)>,
     /// Place of each item among the candidates, or [`NOWHERE`].
     places: Vec<u32>,
     system: Vec<f32>,
@@ -80,7 +79,6 @@ impl Room {
     fn new(n_items: usize, n_candidates: usize) -> Self {
         Self {
             sums: RowSums::new(n_items),
-            cells: Vec::new(),
             places: vec![NOWHERE; n_items],
             system: Vec::new(),
             solver: Solver::new(n_candidates),
@@ -172,7 +170,7 @@ impl<'a> Gram<'a> {
     /// The upper triangle of what `items` have in common, with their regularisation.
     fn fill_system(&self, items: &[u32], params: &EaseParams, room: &mut Room) {
         let n = items.len();
-        let Room { sums, cells, places, system, .. } = room;
+        let Room { sums, places, system, .. } = room;
         system.clear();
         system.resize(n * n, 0.0);
         for (place, &item) in (0..).zip(items) {
@@ -182,12 +180,7 @@ impl<'a> Gram<'a> {
             let row = &mut system[a * n..(a + 1) * n];
             let place = self.places[item as usize];
             if place == NOWHERE {
-                sums.collect(self.columns.row(item as usize), self.rows, cells);
-                for &(other, sum) in &*cells {
-                    if let Some(x) = row.get_mut(places[other as usize] as usize) {
-                        *x = sum;
-                    }
-                }
+                sums.add_placed(self.columns.row(item as usize), self.rows, places, row);
             } else {
                 let common = &self.head[place as usize * self.n_head..];
                 for (x, &other) in row.iter_mut().zip(items).skip(a) {
