@@ -17,7 +17,7 @@ use std::{
 const N_FACTORS: usize = 64;
 /// Catalogues, and what was promised of each.
 const SIZES: [(usize, Option<f64>); 3] = [(4_000, None), (100_000, Some(1.5)), (1_000_000, None)];
-/// Catalogues that are scored in turns, so that none is still in a cache.
+/// Catalogues that are scored in turns, so that none of a large one is still in a cache.
 const N_COPIES: usize = 4;
 const N_ROUNDS: usize = 101;
 

@@ -174,7 +174,7 @@ pub struct TrainQuery {
 }
 
 /// Trains now; answers when the run has ended.
-#[utoipa::path(post, path = "/models/train", tag = "operator", params(TrainQuery), responses((status = 200, body = RunAnswer), (status = 409, body = Problem)))]
+#[utoipa::path(post, path = "/models/train", tag = "operator", params(TrainQuery), responses((status = 200, body = RunAnswer), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn train(
     State(state): State<ApiState>,
     Query(query): Query<TrainQuery>,

@@ -11,7 +11,8 @@ use super::{
     state::ApiState,
     why,
 };
-use axum::{Router, extract::DefaultBodyLimit, handler::Handler};
+use axum::{Router, extract::DefaultBodyLimit, handler::Handler, response::Response};
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -24,6 +25,17 @@ use utoipa_swagger_ui::SwaggerUi;
     description = "Records what shoppers do, learns from it in the background, and decides what to show and at what price."
 ))]
 struct Document;
+
+type Caught = CatchPanicLayer<fn(Box<dyn Any + Send + 'static>) -> Response>;
+
+/// What every handler is behind.
+pub fn around(state: &ApiState, scope: Option<Scope>) -> (Observe, Caught, DefaultBodyLimit) {
+    (
+        Observe { state: state.clone(), scope },
+        CatchPanicLayer::custom(middleware::caught),
+        DefaultBodyLimit::max(state.config.server.body_bytes_max),
+    )
+}
 
 /// The whole HTTP surface.
 pub fn router(state: ApiState) -> Router {
@@ -80,14 +92,7 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(operator::live))
         .routes(routes!(operator::ready))
         .routes(routes!(operator::metrics));
-    let body_limit = state.config.server.body_bytes_max;
-    let around = |scope: Option<Scope>| {
-        (
-            Observe { state: state.clone(), scope },
-            CatchPanicLayer::custom(middleware::caught),
-            DefaultBodyLimit::max(body_limit),
-        )
-    };
+    let around = |scope: Option<Scope>| around(&state, scope);
     let guarded = |router: OpenApiRouter<ApiState>, scope| router.layer(around(Some(scope)));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(guarded(storefront, Scope::Storefront))

@@ -72,6 +72,17 @@ async fn each_scope_opens_its_own_doors() {
 }
 
 #[tokio::test]
+async fn who_may_not_read_may_not_ask_whether_there_is_anything() {
+    let shop = guarded().await;
+    for path in ["/status", "/recommendations/u", "/items/none"] {
+        assert_eq!(call(&shop, &Method::HEAD, path, None).await.status, 401, "{path}");
+    }
+    let key = Some(("x-api-key", "admin-key-000000"));
+    assert_eq!(call(&shop, &Method::HEAD, "/status", key).await.status, 200);
+    assert_eq!(call(&shop, &Method::DELETE, "/status", key).await.status, 405);
+}
+
+#[tokio::test]
 async fn a_key_comes_as_bearer_or_in_a_header_of_its_own() {
     let shop = guarded().await;
     for (name, value) in [

@@ -2,10 +2,14 @@
 
 use crate::support::shop::{Answer, Shop};
 use axum::{
-    body::Body,
+    Router,
+    body::{Body, to_bytes},
     http::{HeaderValue, Request},
+    routing::get,
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use shopkeeper::api::router::around;
+use tower::ServiceExt;
 
 async fn named(shop: &Shop, path: &str, id: HeaderValue) -> Answer {
     let request = Request::get(path).header("x-request-id", id);
@@ -48,6 +52,38 @@ async fn every_problem_is_a_document_that_names_its_request() {
         assert!(problem["detail"].is_string(), "{problem}");
     }
     assert_eq!(shop.get("/events").await.header("allow"), "POST");
+}
+
+async fn broken() -> &'static str {
+    panic!("said by the test")
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_costs_its_own_answer_alone() {
+    let shop = Shop::open().await;
+    let router = Router::new()
+        .route("/broken", get(broken))
+        .route("/well", get(async || "well"))
+        .layer(around(&shop.state, None));
+    let ask = async |path: &str| {
+        let request = Request::get(path).header("x-request-id", "r7").body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    };
+    let response = ask("/broken").await;
+    assert_eq!(response.status(), 500);
+    assert_eq!(response.headers()["x-request-id"], "r7");
+    let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&problem["status"], &problem["instance"]), (&json!(500), &json!("r7")));
+    assert!(!problem.to_string().contains("said by the test"), "no insides of ours: {problem}");
+    assert_eq!(ask("/well").await.status(), 200);
+    let metrics = shop.get("/metrics").await.body;
+    let failed = metrics.as_str().unwrap().lines().any(|line| {
+        line.contains("route=\"/broken\"")
+            && line.contains("status=\"500\"")
+            && line.ends_with(" 1")
+    });
+    assert!(failed, "{metrics}");
 }
 
 #[tokio::test]
