@@ -75,6 +75,9 @@ fn measure((n_items, n_shoppers, per_shopper): (usize, usize, u32), report: &mut
         more_seconds += sign * served["seconds"].as_f64().unwrap();
         more_bytes += sign * served["bytes"].as_f64().unwrap();
     }
+    // What a run with one more model holds at its peak is in the pilots, but of a model that none of them was served by.
+    let is_assumed = forecast["is_assumed"].as_bool().unwrap();
+    let more_at_peak = if is_assumed { more_bytes } else { 0.0 };
     let bytes = |parts: &Value| -> f64 {
         parts.as_object().unwrap().values().map(|bytes| bytes.as_f64().unwrap()).sum()
     };
@@ -92,7 +95,7 @@ fn measure((n_items, n_shoppers, per_shopper): (usize, usize, u32), report: &mut
             "peak memory",
             "MiB",
             number(&took["memory"]["peak_bytes"]) / mib,
-            number(&forecast["peak_bytes"]) / mib,
+            (number(&forecast["peak_bytes"]) + more_at_peak) / mib,
         ),
         (
             "snapshot",

@@ -42,7 +42,9 @@ pub(super) async fn train(config: Config, search: bool, is_json: bool) -> anyhow
     let mut app = App::assemble(Arc::new(config), store, Arc::new(SystemClock)).await?;
     let occasion = if search { Occasion::AskedToSearch } else { Occasion::Asked };
     let before = memory_stats::memory_stats().map(|stats| stats.physical_mem);
-    let (peak, resident) = (PeakMemory::begin(), ResidentMemory::begin());
+    let peak = PeakMemory::begin();
+    // A search lies between two stages, and is none.
+    let resident = if is_json && !search { ResidentMemory::begin() } else { None };
     let mut run = app.trainer.train_once(occasion, &CancellationToken::new()).await;
     if let (Some(resident), Some(stages)) = (resident, run.report["stages"].as_array_mut()) {
         let seconds: Vec<f64> =

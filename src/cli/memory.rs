@@ -34,7 +34,7 @@ impl PeakMemory {
     }
 }
 
-/// How often is looked at what is resident, at first.
+/// How often is looked at what is resident.
 const LOOK: Duration = Duration::from_millis(10);
 /// Looks that are kept; with more, each stands for twice as long.
 const LOOKS_MAX: usize = 20_000;

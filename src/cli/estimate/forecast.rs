@@ -263,7 +263,10 @@ pub(super) fn forecast(pilots: &[Observed; 2], target: &Shape, limits: &Limits) 
     // What the pilot did not hold at its end.
     let assumed: f64 =
         if is_assumed { served.iter().map(|model| model_bytes(model)).sum() } else { 0.0 };
-    let most = stages.iter().map(|stage| stage.peak_bytes).fold(0.0, f64::max);
+    // A shop no smaller needs no less, whatever its stages were.
+    let is_larger = size.items >= large.items && size.events >= large.events;
+    let least = large.peak_bytes.filter(|_| is_larger).unwrap_or(0.0);
+    let most = stages.iter().map(|stage| stage.peak_bytes).fold(least, f64::max);
     let peak = most + assumed;
     let log = ACT_BYTES as f64 * size.events;
     let serving_bytes = before + log + snapshot + limits.caches;
@@ -486,8 +489,16 @@ mod tests {
         near(said.peak_bytes, truth.peak_bytes.unwrap());
         // What one pilot alone did says nothing of memory.
         let [small, mut large] = pilots;
-        large.stages.push(Stage { peak_bytes: 1e6, ..stage("fit", Some("nmf"), 1.0) });
-        near(forecast(&[small, large], &target, &LIMITS).peak_bytes, said.peak_bytes);
+        let alone = Stage { peak_bytes: 2e8, ..stage("fit", Some("nmf"), 1.0) };
+        large.stages.push(alone.clone());
+        near(
+            forecast(&[small.clone(), large.clone()], &target, &LIMITS).peak_bytes,
+            said.peak_bytes,
+        );
+        // But a shop as large needs no less than that pilot did.
+        large.peak_bytes = Some(alone.peak_bytes);
+        let same = Shape { users: large.users, items: large.items, events: large.events };
+        near(forecast(&[small, large], &same, &LIMITS).peak_bytes, alone.peak_bytes);
         for (part, bytes) in &said.snapshot_bytes {
             near(*bytes, truth.snapshot_bytes[part]);
         }

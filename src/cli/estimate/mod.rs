@@ -103,7 +103,8 @@ fn lines(forecast: &Forecast, pilots: &[Observed]) -> Vec<String> {
     lines.extend(forecast.stages.iter().map(|stage| {
         let what = [Some(stage.name.as_str()), stage.model.as_deref()];
         let what: Vec<&str> = what.into_iter().flatten().collect();
-        format!("  {:<32} {:>10.2} s {}", what.join(" "), stage.seconds, mib(stage.peak_bytes))
+        let memory = if stage.peak_bytes > 0.0 { mib(stage.peak_bytes) } else { String::new() };
+        format!("  {:<32} {:>10.2} s {memory}", what.join(" "), stage.seconds)
     }));
     let served = forecast.served_models.join(", ");
     lines.push(match (served.as_str(), forecast.is_assumed) {

@@ -15,7 +15,7 @@ use super::{
     ranking::Ranker,
 };
 use crate::learn::dataset::{InteractionMatrix, ItemIdx};
-use crate::learn::recommenders::{JOINT, Query, Recommender};
+use crate::learn::recommenders::{Query, Recommender, n_joint};
 use crate::learn::rooms::Rooms;
 use rayon::prelude::*;
 
@@ -91,7 +91,8 @@ pub fn rank_lists(
     let n_items = model.n_items();
     let longest = protocol.ks.iter().copied().max().unwrap_or(0);
     let rules = (protocol.ties, protocol.candidates);
-    let rooms = Rooms::new(|| (vec![0.0; JOINT * n_items], Vec::new(), Ranker::default()));
+    let n_joint = n_joint(n_items);
+    let rooms = Rooms::new(|| (vec![0.0; n_joint * n_items], Vec::new(), Ranker::default()));
     let rank_block = |(block, cases): (usize, &[HeldOutCase])| {
         rooms.lend(|room| {
             let (room, scratch, ranker) = room;
@@ -100,7 +101,7 @@ pub fn rank_lists(
                 .zip(cases)
                 .filter(|(_, case)| !case.relevant.is_empty())
                 .collect();
-            for joint in counted.chunks(JOINT) {
+            for joint in counted.chunks(n_joint) {
                 let queries: Vec<Query<'_>> = joint.iter().map(|(_, case)| case.query()).collect();
                 let scores = &mut room[..joint.len() * n_items];
                 let spoken = model.score_block(&queries, scores, scratch);

@@ -213,6 +213,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_shoppers_own_items_may_lie_anywhere_in_a_long_list() {
+        let n_scores = 20_000_u32;
+        let scores: Vec<f32> = (0..n_scores).map(|at| (at * 7_919 % 13) as f32).collect();
+        // Among them some that are as good as the last of a list.
+        let own = HeldOutCase {
+            user: None,
+            history: vec![],
+            excluded: (0..40).map(|at| at * 500 + 3).collect(),
+            relevant: (0..60).map(|at| at * 333 + 1).collect(),
+        };
+        for ties in [Ties::LowerPosition, Ties::Conservative] {
+            let mut all: Vec<u32> =
+                (0..n_scores).filter(|item| !own.excluded.contains(item)).collect();
+            all.sort_by_key(|item| {
+                let comes_last = ties == Ties::Conservative && own.relevant.contains(item);
+                (!rising(scores[*item as usize]), comes_last, *item)
+            });
+            for n in [1, 10, 1_500, 4_000] {
+                let mut ranker = Ranker::default();
+                ranker.rank(&scores, (0, &own), n, (ties, Candidates::All), false);
+                assert_eq!(ranker.ranked, all[..n], "{n} {ties:?}");
+            }
+        }
+    }
+
     fn case() -> HeldOutCase {
         HeldOutCase { user: None, history: vec![], excluded: vec![1, 5], relevant: vec![2, 9] }
     }

@@ -94,8 +94,8 @@ impl RowSums {
     }
 
     /// Adds a row of the product to `row`, but only what lies in columns that have a place in it: `places (n_columns)`,
-    /// beyond the row if they have none. Nothing is gathered and sorted, and of what grows with the number of columns
-    /// `places` alone is touched.
+    /// beyond the row if they have none. Unless the combination is long, nothing is gathered and sorted, and of what
+    /// grows with the number of columns `places` alone is touched.
     ///
     /// # Panics
     ///

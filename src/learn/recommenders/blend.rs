@@ -216,6 +216,7 @@ impl<M: AsRef<[FittedModel]> + Send + Sync> Recommender for Blended<M> {
         scores: &mut [f32],
         scratch: &mut Vec<f32>,
     ) -> Vec<bool> {
+        assert_eq!(scores.len(), queries.len() * self.n_items(), "there is a row for each shopper");
         let n_items = self.n_items().max(1);
         scratch.resize(scores.len(), 0.0);
         let mut any_spoken = vec![false; queries.len()];

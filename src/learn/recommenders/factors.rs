@@ -87,10 +87,21 @@ impl FactorScores<'_> {
     ///
     /// If a row is of another length.
     pub fn score_jointly(shoppers: &[Self], rows: &mut [&mut [f32]]) {
-        debug_assert_eq!(shoppers.len(), rows.len());
+        Self::score_in_tiles(shoppers, rows, TILE_BYTES);
+    }
+
+    fn score_in_tiles(shoppers: &[Self], rows: &mut [&mut [f32]], tile_bytes: usize) {
+        assert_eq!(shoppers.len(), rows.len(), "there is a row for each shopper");
+        for (placed, row) in shoppers.iter().zip(&*rows) {
+            assert_eq!(
+                placed.factors.len(),
+                placed.x.len() * row.len(),
+                "and a score for each item"
+            );
+        }
         let n_items = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let n_factors = shoppers.iter().map(|placed| placed.x.len()).max().unwrap_or(0);
-        let tile = (TILE_BYTES / (size_of::<f32>() * n_factors.max(1))).max(1);
+        let tile = (tile_bytes / (size_of::<f32>() * n_factors.max(1))).max(1);
         for first in (0..n_items).step_by(tile) {
             let items = first..(first + tile).min(n_items);
             for (placed, row) in shoppers.iter().zip(&mut *rows) {
@@ -182,13 +193,16 @@ mod tests {
                 let mut all = vec![f32::NAN; 77];
                 placed.score_all(&mut all);
                 let others = FactorScores { x: vec![-0.5; n_factors], ..placed.clone() };
-                let (mut first, mut second) = (vec![f32::NAN; 77], vec![f32::NAN; 77]);
-                let rows = &mut [&mut first[..], &mut second[..]];
-                FactorScores::score_jointly(&[placed.clone(), others.clone()], rows);
-                assert_eq!(first, all);
-                others.score_all(&mut all);
-                assert_eq!(second, all);
-                all.copy_from_slice(&first);
+                let mut all_others = vec![f32::NAN; 77];
+                others.score_all(&mut all_others);
+                // All in one tile; tiles of 10 items and a rest of 7; of one item each.
+                for tile_bytes in [TILE_BYTES, 4 * n_factors * 10, 1] {
+                    let (mut first, mut second) = (vec![f32::NAN; 77], vec![f32::NAN; 77]);
+                    let rows = &mut [&mut first[..], &mut second[..]];
+                    let shoppers = [placed.clone(), others.clone()];
+                    FactorScores::score_in_tiles(&shoppers, rows, tile_bytes);
+                    assert_eq!((&first, &second), (&all, &all_others));
+                }
                 let mut some = [f32::NAN; 3];
                 placed.score_some(&[76, 0, 41], &mut some);
                 assert_eq!(some.map(f32::to_bits), [all[76], all[0], all[41]].map(f32::to_bits));

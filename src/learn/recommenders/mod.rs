@@ -119,9 +119,15 @@ pub struct Query<'a> {
     pub history: &'a [(u32, f32)],
 }
 
-/// Shoppers that a model is best asked about together: enough that factors are hardly read from memory, few enough that
-/// their scores are no burden.
-pub const JOINT: usize = 8;
+/// Most shoppers that are asked about together, and most bytes of their scores, which every thread has room for.
+const JOINT_MAX: usize = 8;
+const JOINT_BYTES_MAX: usize = 16 << 20;
+
+/// Shoppers that a model of so many items is best asked about together: enough that factors are hardly read from
+/// memory, few enough that their scores are no burden.
+pub fn n_joint(n_items: usize) -> usize {
+    (JOINT_BYTES_MAX / (size_of::<f32>() * n_items.max(1))).clamp(1, JOINT_MAX)
+}
 
 /// A trained model: scores every item for one shopper, and does nothing else.
 ///
@@ -137,7 +143,7 @@ pub trait Recommender: Send + Sync {
     /// history and there is none that it knows.
     fn score_items(&self, query: Query<'_>, scores: &mut [f32]) -> bool;
 
-    /// Asks for several shoppers together, best [`JOINT`]: overwrites the rows of `scores (n_queries, n_items)` like
+    /// Asks for several shoppers together, best [`n_joint`]: overwrites the rows of `scores (n_queries, n_items)` like
     /// [`Self::score_items`], bit for bit, and says which. May use `scratch`.
     fn score_block(
         &self,
@@ -146,7 +152,7 @@ pub trait Recommender: Send + Sync {
         _scratch: &mut Vec<f32>,
     ) -> Vec<bool> {
         let n_items = self.n_items();
-        debug_assert_eq!(scores.len(), queries.len() * n_items);
+        assert_eq!(scores.len(), queries.len() * n_items, "there is a row for each shopper");
         if n_items == 0 {
             return vec![false; queries.len()];
         }

@@ -12,7 +12,7 @@ use crate::learn::{
     dataset::ItemIdx,
     evaluation::{Estimate, HeldOutCase, metrics::ndcg_at_k},
     recommenders::{
-        Blend, Blended, FitError, FittedModel, JOINT, Query, Recommender, Stop,
+        Blend, Blended, FitError, FittedModel, Query, Recommender, Stop, n_joint,
         top_n::{best_first, top_n},
     },
     rooms::Rooms,
@@ -153,7 +153,8 @@ pub fn measure_weights(
 ) -> Result<(JoinTable, JoinTable), FitError> {
     let n_items = vmis.n_items();
     let together = Blended { models, blend: blend.clone() };
-    let rooms = Rooms::new(|| (vec![0.0; JOINT * n_items], Vec::new(), Scratch::default()));
+    let n_joint = n_joint(n_items);
+    let rooms = Rooms::new(|| (vec![0.0; n_joint * n_items], Vec::new(), Scratch::default()));
     let of_block = |cases: &[VisitCase]| {
         if stop() {
             return Err(FitError::Stopped);
@@ -176,7 +177,7 @@ pub fn measure_weights(
             .collect::<Vec<_>>()
         }))
     };
-    let blocks = cases.par_chunks(JOINT).map(of_block);
+    let blocks = cases.par_chunks(n_joint).map(of_block);
     let measured = blocks.collect::<Result<Vec<_>, FitError>>()?.concat();
     let table = |is_known: bool| {
         let rows: Vec<&[f64; GRID.len()]> =
@@ -266,6 +267,36 @@ mod tests {
         }
         let silent = SessionModel { weights: JoinWeights { known: 0.0, ..weights }, ..model };
         assert!(!silent.add_to(&[0], true, &mut twice, &mut scratch));
+    }
+
+    #[test]
+    fn every_weight_is_measured_on_the_list_that_all_scores_make() {
+        let n = 40_u32;
+        // Without a pattern, with ties; some of what the visit adds to is excluded, some relevant.
+        let base: Vec<f32> = (0..n).map(|item| (item * 7_919 % 11) as f32 / 4.0).collect();
+        for seed in 0..30_u32 {
+            let scored: Vec<(u32, f32)> = (0..n)
+                .filter(|item| (item * 31 + seed) % 5 == 0)
+                .map(|item| (item, (item % 3 + 1) as f32))
+                .collect();
+            let of = |modulus: u32| (0..n).filter(|item| (item + seed) % modulus == 0).collect();
+            let mut case = case(&[], 0, true);
+            (case.case.excluded, case.case.relevant) = (of(7), of(4));
+            for k in [0, 1, 3, 10, 100] {
+                let expected = GRID.map(|weight| {
+                    let mut joined = base.clone();
+                    let factor = factor_of(&scored, base.len());
+                    for &(item, score) in &scored {
+                        joined[item as usize] += weight * factor * score;
+                    }
+                    let list = top_n(&joined, k, |item| !case.case.excluded.contains(&item.0));
+                    let list: Vec<u32> = list.into_iter().map(|pick| pick.0.0).collect();
+                    ndcg_at_k(&list, &case.case.relevant, k).to_bits()
+                });
+                let found = ndcg_of_weights(&base, &scored, &case, k).map(f64::to_bits);
+                assert_eq!(found, expected, "{seed} {k}");
+            }
+        }
     }
 
     #[test]

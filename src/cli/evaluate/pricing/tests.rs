@@ -83,9 +83,9 @@ fn what_is_made_up_is_printed_for_every_policy_and_volume() {
     let report = made_up::measure(&params, 2, &[2.0, 9.0], 10).unwrap();
     let (text, json) = (report.to_string(), serde_json::to_value(&report).unwrap());
     let shop = json["results"]["shop"].as_array().unwrap();
-    assert_eq!(shop.len(), 16);
-    assert_eq!(shop[8]["units_per_week"], 9.0);
-    let ours = format!("{:.4}", shop[7]["share"]["mean"].as_f64().unwrap());
+    assert_eq!(shop.len(), 18);
+    assert_eq!(shop[9]["units_per_week"], 9.0);
+    let ours = format!("{:.4}", shop[8]["share"]["mean"].as_f64().unwrap());
     let line = text.lines().find(|line| line.starts_with("ours ")).unwrap();
     assert!(line.contains(&ours), "{line} without {ours}");
     assert_eq!(json["results"]["slow_sellers"][1]["units_per_week"], 1.0);

@@ -34,6 +34,7 @@
 //! | what a policy sees, and what it is asked | [`ledger`], [`season`] |
 //! | policies that learn nothing, and the oracle | [`fixed`] |
 //! | policies that learn | [`learned`] |
+//! | one that is told nearly all, for how much can be learned | [`told`] |
 //! | who earns how much | [`mod@standings`] |
 //!
 //! Deliberately not here: the service's own choice of prices, which is deciding; it enters as a [`Contender`].
@@ -45,6 +46,7 @@ mod luck;
 pub mod season;
 pub mod shop;
 pub mod standings;
+pub mod told;
 
 pub use learned::Learner;
 pub use ledger::{Ledger, PastWeek};

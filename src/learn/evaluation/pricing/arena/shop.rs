@@ -5,17 +5,17 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Mean elasticity of the categories; the published mean of 1,851 estimates is -2.62.
-const ELASTICITY_MEAN: f64 = -2.5;
+pub(super) const ELASTICITY_MEAN: f64 = -2.5;
 /// Deviation of categories' mean elasticities.
-const CATEGORY_SD: f64 = 0.45;
+pub(super) const CATEGORY_SD: f64 = 0.45;
 /// Deviation of items' elasticities within a category.
-const ITEM_SD: f64 = 0.55;
+pub(super) const ITEM_SD: f64 = 0.55;
 /// Elasticities are drawn again until they lie between these.
-const ELASTICITIES: [f64; 2] = [-6.0, -1.2];
+pub(super) const ELASTICITIES: [f64; 2] = [-6.0, -1.2];
 /// Mean and deviation of elasticities to the competitors' price, cut at 0.
 const CROSS: [f64; 2] = [0.15, 0.15];
 /// Deviation of the logarithm of items' demand around the median.
-const LEVEL_SD: f64 = 0.7;
+pub(super) const LEVEL_SD: f64 = 0.7;
 /// Median cost of an item in minor units, and deviation of its logarithm.
 const COST: [f64; 2] = [1_000.0, 0.5];
 /// Median of the merchant's price over cost, and deviation of its logarithm.
@@ -99,6 +99,7 @@ impl ShopItem {
 #[derive(Clone, Debug)]
 pub struct Shop {
     params: ArenaParams,
+    units_per_week: f64,
     seed: u64,
     items: Vec<ShopItem>,
     /// Categories' demand by week and category: additions to its logarithm.
@@ -117,12 +118,17 @@ impl Shop {
         let shocks = walks(params.n_categories, params.n_weeks(), SHOCK, &mut stream(seed, 1));
         let competitors = competitors(&items, params.n_weeks(), &mut stream(seed, 2));
         let history = history(&items, &shocks, params, &mut stream(seed, 3));
-        Self { params: *params, seed, items, shocks, competitors, history }
+        Self { params: *params, units_per_week, seed, items, shocks, competitors, history }
     }
 
     /// How large it is.
     pub fn params(&self) -> &ArenaParams {
         &self.params
+    }
+
+    /// Units that the median item sells in a week at its usual price.
+    pub fn units_per_week(&self) -> f64 {
+        self.units_per_week
     }
 
     /// What it was made up from.

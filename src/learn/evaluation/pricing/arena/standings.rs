@@ -5,6 +5,7 @@ use super::{
     learned::{CertaintyEquivalent, Learner, Regression, Thompson},
     season::{Policy, Season, play},
     shop::{ArenaParams, Shop},
+    told::Told,
 };
 use crate::learn::{
     demand::response::ResponseParams, evaluation::Estimate, recommenders::FitError,
@@ -38,7 +39,8 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// The usual ways to set prices, and the product's model of demand under two simple ones.
+/// The usual ways to set prices, the product's model of demand under two simple ones, and one that is told what no
+/// shop knows.
 pub fn textbook_contenders(params: ResponseParams) -> Vec<Contender<'static>> {
     let learner = move || Learner::new(params);
     vec![
@@ -51,6 +53,7 @@ pub fn textbook_contenders(params: ResponseParams) -> Vec<Contender<'static>> {
         Contender::new("pooled counts, Thompson", move |shop: &Shop| {
             Thompson::new(learner(), shop.seed())
         }),
+        Contender::new("told all but own demand", Told::new),
     ]
 }
 

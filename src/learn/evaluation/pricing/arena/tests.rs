@@ -20,6 +20,33 @@ fn nobody_earns_more_than_who_knows_the_truth() {
 }
 
 #[test]
+fn who_is_told_nearly_all_finds_elasticities_where_much_is_sold() {
+    let shop = Shop::new(&small(), 300_000.0, 4);
+    let told = play(&shop, &mut told::Told::new(&shop)).unwrap();
+    let oracle = play(&shop, &mut fixed::Oracle::new(&shop)).unwrap();
+    // Where demand hardly answers to price, a little less of an answer means a much higher price.
+    let elastic = shop.items().iter().enumerate().filter(|(_, item)| item.elasticity < -1.7);
+    for (at, item) in elastic {
+        let [found, best] = [told.last_prices[at], oracle.last_prices[at]];
+        assert!((found / best - 1.0).abs() < 0.05, "{at}: {found} {best} {item:?}");
+    }
+    assert!(told.profit() > 0.99 * oracle.profit());
+}
+
+#[test]
+fn who_is_told_how_items_were_drawn_gains_by_it_where_little_is_sold() {
+    let found =
+        standings(&small(), &[1.0], &[1, 2, 3, 4], &textbook_contenders(ResponseParams::default()));
+    let found = found.unwrap();
+    let share =
+        |name: &str| found.iter().find(|standing| standing.policy == name).unwrap().share.mean;
+    let told = share("told all but own demand");
+    for other in ["keep prices", "elasticity -2.5 for all", "pooled counts, Thompson"] {
+        assert!(told > share(other), "{told} {other} {}", share(other));
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_standings_on_any_number_of_threads() {
     let contenders = || textbook_contenders(ResponseParams::default());
     let on = |n: usize| {
