@@ -57,6 +57,10 @@ pub(super) struct Step {
 
 /// One Newton step from `coefficients`.
 ///
+/// The second derivative of the quasi-likelihood is the information times `(phi + alpha·y) / (phi + alpha·mu)`. Below a
+/// count the information alone would make a step too long, and two steps may go to and fro for ever; above it the second
+/// derivative would. The larger of the two does neither.
+///
 /// In the covariance the category's effect of a period is itself uncertain: what the item says about it and its price
 /// together counts only as far as the rest of the category, or the prior, tells the effect apart. With `w` the
 /// item's information and `p` that of the rest, `w·p / (w + p)` is left, the Schur complement of the effect.
@@ -67,13 +71,14 @@ pub(super) fn step(
     population: &Population,
 ) -> Step {
     let mut gradient = [0.0; 3];
-    let mut information = Symmetric3::default();
+    let mut curvature = Symmetric3::default();
     let mut known = Symmetric3::default();
     for row in rows.iter() {
         let z = [1.0, row.log_price, row.log_competitor];
         let fitted = category.fitted(&row, coefficients);
         gradient.iter_mut().zip(z).for_each(|(sum, z)| *sum += fitted.score * z);
-        information.add_outer(fitted.weight, z);
+        let beyond = (category.phi + category.alpha * row.units) * fitted.precision;
+        curvature.add_outer(fitted.weight * beyond.max(1.0), z);
         let rest = category.rest_of_period(row.period, fitted.weight);
         known.add_outer(fitted.weight * rest, z);
     }
@@ -81,9 +86,9 @@ pub(super) fn step(
     for k in 0..3 {
         gradient[k] -= (coefficients[k] - population.mean[k]) * precision[k];
     }
-    information.add_diagonal(precision);
+    curvature.add_diagonal(precision);
     known.add_diagonal(precision);
-    let step = information.solve(gradient);
+    let step = curvature.solve(gradient);
     let longest = step.iter().fold(STEP_MAX, |longest, step| longest.max(step.abs()));
     let mut moved = coefficients;
     for (coefficient, step) in moved.iter_mut().zip(step) {

@@ -376,3 +376,20 @@ fn what_cannot_be_fitted_is_an_error() {
     let bad = ResponseParams { n_sweeps: 0, ..params };
     assert!(matches!(fit(&one, &bad, NEVER_STOP), Err(FitError::Parameter { .. })));
 }
+
+#[test]
+fn items_that_sell_in_bursts_come_to_rest() {
+    let mut rows = vec![];
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    for item in 0..400 {
+        // Cheap weeks of a wholesale order now and then, else next to nothing.
+        for period in 0..rng.random_range(3..12) {
+            let is_burst = rng.random_bool(0.2);
+            let units = if is_burst { rng.random_range(50..5_000) } else { rng.random_range(0..3) };
+            let price = rng.random_range(1.0..4.0) / if is_burst { 2.0 } else { 1.0 };
+            rows.push(row(item, period, f64::from(units), price));
+        }
+    }
+    let response = fitted(&panel(400, 12, &rows, 2));
+    assert!(response.has_converged, "{} sweeps", response.n_sweeps);
+}
