@@ -51,6 +51,46 @@ pub struct RowSums {
     long_sums: Vec<f64>,
 }
 
+/// Which columns have a place in a short row, and which one.
+///
+/// Almost no column has one, and a bit for each stays in the processor's nearer cache where a number for each would not.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// A bit for each column: whether it has a place.
+    known: Vec<u64>,
+    /// Of a column without a place, whatever it had last.
+    places: Vec<u32>,
+}
+
+impl Places {
+    /// No column has a place.
+    pub fn none(n_columns: usize) -> Self {
+        Self { known: vec![0; n_columns.div_ceil(64)], places: vec![0; n_columns] }
+    }
+
+    /// Gives a column a place.
+    ///
+    /// # Panics
+    ///
+    /// As do the others, if there is no such column.
+    pub fn set(&mut self, column: u32, place: u32) {
+        self.known[column as usize / 64] |= 1 << (column % 64);
+        self.places[column as usize] = place;
+    }
+
+    /// Takes a column's place away.
+    pub fn clear(&mut self, column: u32) {
+        self.known[column as usize / 64] &= !(1 << (column % 64));
+    }
+
+    /// The place of a column.
+    #[inline]
+    pub fn of(&self, column: u32) -> Option<usize> {
+        let is_known = self.known[column as usize / 64] >> (column % 64) & 1 == 1;
+        is_known.then(|| self.places[column as usize] as usize)
+    }
+}
+
 /// A row of the left matrix: positions of rows of the right one, and weights.
 type Combination<'a> = (&'a [u32], &'a [f32]);
 
@@ -93,18 +133,18 @@ impl RowSums {
         }
     }
 
-    /// Adds a row of the product to `row`, but only what lies in columns that have a place in it: `places (n_columns)`,
-    /// beyond the row if they have none. Unless the combination is long, nothing is gathered and sorted, and of what
-    /// grows with the number of columns `places` alone is touched.
+    /// Adds a row of the product to `row`, but only what lies in columns that have a place in it. Unless the
+    /// combination is long, nothing is gathered and sorted, and of what grows with the number of columns `places` alone
+    /// is touched.
     ///
     /// # Panics
     ///
-    /// As [`Self::collect`], or if a column has no entry in `places`.
+    /// As [`Self::collect`], or if there are places for fewer columns, or some beyond the row.
     pub fn add_placed(
         &mut self,
         combination: Combination<'_>,
         right: &Operand<'_>,
-        places: &[u32],
+        places: &Places,
         row: &mut [f32],
     ) {
         if combination.0.len() > RUN {
@@ -112,8 +152,8 @@ impl RowSums {
             let mut cells = Vec::new();
             self.collect(combination, right, &mut cells);
             for (column, sum) in cells {
-                if let Some(x) = row.get_mut(places[column as usize] as usize) {
-                    *x += sum;
+                if let Some(place) = places.of(column) {
+                    row[place] += sum;
                 }
             }
             return;
@@ -121,8 +161,8 @@ impl RowSums {
         for (&k, &weight) in combination.0.iter().zip(combination.1) {
             let (columns, values) = right.rows.row(k as usize);
             for (&column, value) in columns.iter().zip(values) {
-                if let Some(x) = row.get_mut(places[column as usize] as usize) {
-                    *x += weight * value;
+                if let Some(place) = places.of(column) {
+                    row[place] += weight * value;
                 }
             }
         }
@@ -225,14 +265,20 @@ mod tests {
         let right = Csr::from_rows([vec![(0, 1.0), (2, 5.0)], vec![(1, 4.0), (2, -1.0)]]);
         let right = Operand::new(&right);
         let mut row = [1.0, 0.0];
-        RowSums::new(3).add_placed((&[0, 1], &[2.0, 1.0]), &right, &[u32::MAX, 1, 0], &mut row);
+        let mut places = Places::none(3);
+        for (column, place) in [(0, 0), (1, 1), (2, 0)] {
+            places.set(column, place);
+        }
+        places.clear(0);
+        RowSums::new(3).add_placed((&[0, 1], &[2.0, 1.0]), &right, &places, &mut row);
         let sums = [row[0] - 10.0, row[1] - 4.0];
         assert!(sums.iter().all(|x| x.abs() < 1e-6), "1 + 2·5 − 1, and 4: {row:?}");
         let n = 2 * RUN as u32;
         let right = Csr::from_rows((0..n).map(|_| [(0, 1.0), (1, 0.5)]));
         let (rows, weights): (Vec<u32>, Vec<f32>) = (0..n).map(|row| (row, 1.0)).unzip();
         let mut row = [0.0];
-        let places = [u32::MAX, 0];
+        let mut places = Places::none(2);
+        places.set(1, 0);
         RowSums::new(2).add_placed((&rows, &weights), &Operand::new(&right), &places, &mut row);
         assert!((row[0] - RUN as f32).abs() < 1e-3, "{row:?}");
     }

@@ -12,7 +12,7 @@
 use super::{EaseParams, FitError, Stop, keep_heaviest};
 use crate::learn::linalg::{
     Csr,
-    product::{Operand, RowSums},
+    product::{Operand, Places, RowSums},
     spd::Solver,
 };
 use rayon::prelude::*;
@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 /// Targets that one task solves, between two looks at `stop`.
 const BLOCK: usize = 32;
 
-/// Not in the head, or not among the candidates.
+/// Not in the head.
 const NOWHERE: u32 = u32::MAX;
 
 /// What the items have in common.
@@ -69,8 +69,8 @@ pub(super) fn solve(
 /// Buffers of one task.
 struct Room {
     sums: RowSums,
-    /// Place of each item among the candidates, or [`NOWHERE`].
-    places: Vec<u32>,
+    /// Of the candidates.
+    places: Places,
     system: Vec<f32>,
     solver: Solver,
 }
@@ -79,7 +79,7 @@ impl Room {
     fn new(n_items: usize, n_candidates: usize) -> Self {
         Self {
             sums: RowSums::new(n_items),
-            places: vec![NOWHERE; n_items],
+            places: Places::none(n_items),
             system: Vec::new(),
             solver: Solver::new(n_candidates),
         }
@@ -174,7 +174,7 @@ impl<'a> Gram<'a> {
         system.clear();
         system.resize(n * n, 0.0);
         for (place, &item) in (0..).zip(items) {
-            places[item as usize] = place;
+            places.set(item, place);
         }
         for (a, &item) in items.iter().enumerate() {
             let row = &mut system[a * n..(a + 1) * n];
@@ -190,7 +190,7 @@ impl<'a> Gram<'a> {
             row[a] = self.diagonal[item as usize] + params.ridge(self.diagonal[item as usize]);
         }
         for &item in items {
-            places[item as usize] = NOWHERE;
+            places.clear(item);
         }
     }
 }
