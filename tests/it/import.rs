@@ -8,7 +8,7 @@ use shopkeeper::{
     },
     record::{
         forms::FormRules,
-        store::{Operations, Scope, Spells, Store, sqlite::SqliteStore},
+        store::{Ledger, Operations, Scope, Spells, Store, sqlite::SqliteStore},
     },
 };
 use std::{

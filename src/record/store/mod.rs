@@ -11,7 +11,7 @@ mod rows;
 mod shared;
 pub mod sqlite;
 
-pub use shared::{Credits, Offers, Operations, People, PriceRuns, Rules, Spells};
+pub use shared::{Credits, Ledger, Offers, Operations, People, PriceRuns, Rules, Spells};
 
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
@@ -133,7 +133,9 @@ pub struct NewPrice {
 
 /// Kept by every back end; `tests/it/store_contract.rs` holds them to it.
 #[async_trait]
-pub trait Store: Operations + Rules + People + Credits + PriceRuns + Offers + Spells {
+pub trait Store:
+    Operations + Rules + People + Credits + PriceRuns + Ledger + Offers + Spells
+{
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;
 
@@ -200,25 +202,6 @@ pub trait Store: Operations + Rules + People + Credits + PriceRuns + Offers + Sp
     /// overlap; the last may be open, then it becomes the item's list price and price in force if
     /// it has none. Answers how many entries were written.
     async fn backfill_prices(&self, entries: &[PriceEntry]) -> Result<u64, StoreError>;
-
-    /// Ledger entries of one item that were in force at any time in `[from, to)`, oldest first, at
-    /// most `limit` of the newest.
-    async fn price_history(
-        &self,
-        item: &ItemId,
-        from: Timestamp,
-        to: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<PriceEntry>, StoreError>;
-
-    /// Ledger entries of all items that were in force at any time since `from`, by item then time:
-    /// those whose item id is above `after`, cut after whole items once `limit` is reached.
-    async fn prices_since(
-        &self,
-        from: Timestamp,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PriceEntry>, StoreError>;
 
     /// Stores competitors' prices; one that is there already (same item, competitor and time) is
     /// skipped. Answers how many were new.

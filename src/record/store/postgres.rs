@@ -12,8 +12,8 @@ use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError, copy_format,
     draft::{Draft, LedgerStep, SpellStep, Standing, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, StandingRow, UserRow,
-        context_json, first_of_each, last_of_each, newcomers, to_json,
+        self, ErasureRow, EventRow, ItemRow, MergeRow, StandingRow, UserRow, context_json,
+        first_of_each, last_of_each, newcomers, to_json,
     },
 };
 use crate::domain::{
@@ -32,8 +32,7 @@ use statements::{
     CLOSE_PRICES, COPY_EVENTS, DROP_PRICES_AT, ERASE_EVENTS, ERASE_MERGES, ERASE_USER,
     EVENTS_BETWEEN, INSERT_COMPETITORS, INSERT_EVENTS, INSERT_ITEMS, INSERT_PRICES, INSERT_USERS,
     ITEM, ITEMS_BETWEEN, LAST_EVENT, LAST_REVISION, LOCK, LOCK_SHARED, MERGE_EVENTS, MERGE_MERGES,
-    PRICE_HISTORY, PRICES_SINCE, PRICES_SINCE_LAST, RESERVE_SEQUENCES, STANDING, WRITE_ERASURE,
-    WRITE_ITEMS, WRITE_MERGE, WRITE_USERS,
+    RESERVE_SEQUENCES, STANDING, WRITE_ERASURE, WRITE_ITEMS, WRITE_MERGE, WRITE_USERS,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -531,49 +530,6 @@ impl Store for PostgresStore {
         write_entries(&mut transaction, &entries).await?;
         commit(transaction).await?;
         Ok(entries.len() as u64)
-    }
-
-    async fn price_history(
-        &self,
-        item: &ItemId,
-        from: Timestamp,
-        to: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<PriceEntry>, StoreError> {
-        let found: Vec<PriceRow> = sqlx::query_as(PRICE_HISTORY)
-            .bind(item.as_str())
-            .bind(from.0)
-            .bind(to.0)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read the price ledger"))?;
-        rows::all(found)
-    }
-
-    async fn prices_since(
-        &self,
-        from: Timestamp,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PriceEntry>, StoreError> {
-        let failed = || StoreError::while_doing("read the price ledger");
-        let after = after.map_or("", ItemId::as_str);
-        let last: Option<String> = sqlx::query_scalar(PRICES_SINCE_LAST)
-            .bind(from.0)
-            .bind(after)
-            .bind(i64::from(limit.saturating_sub(1)))
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed())?;
-        let found: Vec<PriceRow> = sqlx::query_as(PRICES_SINCE)
-            .bind(from.0)
-            .bind(after)
-            .bind(last)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed())?;
-        rows::all(found)
     }
 
     async fn append_competitor_prices(

@@ -1,6 +1,6 @@
 //! Rows as both databases hand them out, and what they mean.
 
-use super::{StoreError, Totals, draft::Standing};
+use super::{StoreError, Totals, draft::Standing, shared::OfItem};
 use crate::domain::{
     Cents, CompetitorOffer, CompetitorPrice, Condition, Credit, Credited, ErasureReceipt, Event,
     EventContext, EventKind, IdError, Item, ItemId, Lottery, Merge, ModelRun, PriceDecision,
@@ -152,6 +152,12 @@ fn price_reason(
         .ok_or_else(|| corrupt("price", format_args!("no reason {name:?}")))
 }
 
+impl OfItem for PriceRow {
+    fn item_id(&self) -> &str {
+        &self.item_id
+    }
+}
+
 impl TryFrom<PriceRow> for PriceEntry {
     type Error = StoreError;
     fn try_from(row: PriceRow) -> Result<Self, StoreError> {
@@ -175,6 +181,12 @@ pub(super) struct OfferRow {
     in_stock: Option<bool>,
     condition: String,
     match_confidence: Option<f64>,
+}
+
+impl OfItem for OfferRow {
+    fn item_id(&self) -> &str {
+        &self.item_id
+    }
 }
 
 impl TryFrom<OfferRow> for CompetitorPrice {

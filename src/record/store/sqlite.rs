@@ -11,8 +11,8 @@ use super::{
     Changed, Known, NewPrice, Scope, Store, StoreError,
     draft::{Draft, LedgerStep, SpellStep, draft_backfill, draft_changes, draft_prices},
     rows::{
-        self, ErasureRow, EventRow, ItemRow, MergeRow, PriceRow, StandingRow, UserRow,
-        context_json, first_of_each, last_of_each, newcomers, to_json,
+        self, ErasureRow, EventRow, ItemRow, MergeRow, StandingRow, UserRow, context_json,
+        first_of_each, last_of_each, newcomers, to_json,
     },
 };
 use crate::domain::{
@@ -30,8 +30,8 @@ use sqlx::{
 use statements::{
     ENSURE_USER, ERASE_EVENTS, ERASE_MERGES, ERASE_USER, EVENTS_AFTER, GUEST_EVENTS,
     INSERT_COMPETITOR, INSERT_EVENTS, INSERT_ITEM, INSERT_USERS, ITEM, ITEMS_AFTER,
-    KNOWN_EVENT_IDS, LAST_EVENT, MERGE_EVENTS, MERGE_MERGES, PRICE_HISTORY, PRICES_SINCE,
-    PRICES_SINCE_LAST, STANDING, WRITE_ERASURE, WRITE_ITEM, WRITE_MERGE, WRITE_USER,
+    KNOWN_EVENT_IDS, LAST_EVENT, MERGE_EVENTS, MERGE_MERGES, STANDING, WRITE_ERASURE, WRITE_ITEM,
+    WRITE_MERGE, WRITE_USER,
 };
 use std::{path::Path, time::Duration};
 
@@ -338,49 +338,6 @@ impl Store for SqliteStore {
         write_entries(&mut transaction, &entries).await?;
         commit(transaction).await?;
         Ok(entries.len() as u64)
-    }
-
-    async fn price_history(
-        &self,
-        item: &ItemId,
-        from: Timestamp,
-        to: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<PriceEntry>, StoreError> {
-        let found: Vec<PriceRow> = sqlx::query_as(PRICE_HISTORY)
-            .bind(item.as_str())
-            .bind(from.0)
-            .bind(to.0)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::while_doing("read the price ledger"))?;
-        rows::all(found)
-    }
-
-    async fn prices_since(
-        &self,
-        from: Timestamp,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PriceEntry>, StoreError> {
-        let failed = || StoreError::while_doing("read the price ledger");
-        let after = after.map_or("", ItemId::as_str);
-        let last: Option<String> = sqlx::query_scalar(PRICES_SINCE_LAST)
-            .bind(from.0)
-            .bind(after)
-            .bind(limit.saturating_sub(1))
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed())?;
-        let found: Vec<PriceRow> = sqlx::query_as(PRICES_SINCE)
-            .bind(from.0)
-            .bind(after)
-            .bind(last)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed())?;
-        rows::all(found)
     }
 
     async fn append_competitor_prices(

@@ -52,17 +52,6 @@ pub(super) const CLOSE_PRICES: &str = "update price_ledger l set to_ms = t.at \
 pub(super) const INSERT_PRICES: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, \
      reason, expected_minor, chance_ppm) select * from unnest($1::text[], $2::bigint[], \
      $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[])";
-pub(super) const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason, \
-     expected_minor, chance_ppm \
-     from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
-     order by from_ms desc limit $4) as newest order by from_ms";
-pub(super) const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
-     where item_id > $2 and (to_ms is null or to_ms > $1) \
-     order by item_id, from_ms limit 1 offset $3";
-pub(super) const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason, expected_minor, \
-     chance_ppm from price_ledger \
-     where item_id > $2 and (to_ms is null or to_ms > $1) \
-     and ($3::text is null or item_id <= $3) order by item_id, from_ms";
 pub(super) const INSERT_COMPETITORS: &str = "insert into competitor_prices (item_id, competitor, \
      observed_at_ms, price_minor, shipping_minor, in_stock, condition, match_confidence) \
      select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], \

@@ -13,16 +13,20 @@ macro_rules! for_both {
 use for_both;
 
 mod credits;
+mod ledger;
 mod offers;
 mod operations;
+mod pages;
 pub(super) mod people;
 mod price_runs;
 mod rules;
 mod spells;
 
 pub use credits::Credits;
+pub use ledger::Ledger;
 pub use offers::Offers;
 pub use operations::Operations;
+pub(super) use pages::OfItem;
 pub use people::People;
 pub use price_runs::PriceRuns;
 pub use rules::Rules;

@@ -1,19 +1,24 @@
 //! What competitors ask.
 
-use super::super::{
-    StoreError,
-    rows::{self, OfferRow},
+use super::{
+    super::{
+        StoreError,
+        rows::{self, OfferRow},
+    },
+    pages::Pages,
 };
 use crate::domain::{CompetitorPrice, ItemId, Timestamp};
 use async_trait::async_trait;
 
-const LAST_OF_PAGE: &str = "select item_id from competitor_prices \
-     where item_id > $2 and observed_at_ms >= $1 \
-     order by item_id, competitor, observed_at_ms limit 1 offset $3";
-const OFFERS_SINCE: &str = "select item_id, competitor, observed_at_ms, price_minor, shipping_minor, \
-     in_stock, condition, match_confidence from competitor_prices \
-     where item_id > $2 and observed_at_ms >= $1 and (cast($3 as text) is null or item_id <= $3) \
-     order by item_id, observed_at_ms, competitor";
+const OFFERS_SINCE: Pages = Pages {
+    page: "select item_id, competitor, observed_at_ms, price_minor, shipping_minor, in_stock, condition, \
+         match_confidence from competitor_prices where item_id > $2 and observed_at_ms >= $1 \
+         order by item_id, observed_at_ms, competitor limit $3",
+    item: "select item_id, competitor, observed_at_ms, price_minor, shipping_minor, in_stock, condition, \
+         match_confidence from competitor_prices where item_id = $2 and observed_at_ms >= $1 \
+         order by observed_at_ms, competitor",
+    action: "read competitors' prices",
+};
 const OFFERS_OF_ITEM: &str = "select item_id, competitor, observed_at_ms, price_minor, \
      shipping_minor, in_stock, condition, match_confidence from competitor_prices \
      where item_id = $1 and observed_at_ms >= $2 order by observed_at_ms desc, competitor limit $3";
@@ -47,22 +52,7 @@ super::for_both! {
             after: Option<&ItemId>,
             limit: u32,
         ) -> Result<Vec<CompetitorPrice>, StoreError> {
-            let failed = || StoreError::while_doing("read competitors' prices");
-            let after = after.map_or("", ItemId::as_str);
-            let last: Option<String> = sqlx::query_scalar(LAST_OF_PAGE)
-                .bind(from.0)
-                .bind(after)
-                .bind(i64::from(limit.saturating_sub(1)))
-                .fetch_optional(self.readers())
-                .await
-                .map_err(failed())?;
-            let found: Vec<OfferRow> = sqlx::query_as(OFFERS_SINCE)
-                .bind(from.0)
-                .bind(after)
-                .bind(last)
-                .fetch_all(self.readers())
-                .await
-                .map_err(failed())?;
+            let found = self.page_of_items::<OfferRow>(&OFFERS_SINCE, from, after, limit).await?;
             rows::all(found)
         }
 

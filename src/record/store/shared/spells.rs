@@ -1,22 +1,26 @@
 //! When items could not be bought, and when they were promoted.
 
-use super::super::{
-    StoreError,
-    draft::SpellStep,
-    postgres::PostgresStore,
-    rows::{self, to_json},
-    sqlite::SqliteStore,
+use super::{
+    super::{
+        StoreError,
+        draft::SpellStep,
+        postgres::PostgresStore,
+        rows::{self, to_json},
+        sqlite::SqliteStore,
+    },
+    pages::{OfItem, Pages},
 };
 use crate::domain::{ItemId, ItemSpell, SpellKind, Timestamp};
 use async_trait::async_trait;
 use sqlx::{Postgres, Sqlite, Transaction};
 
-const LAST_OF_PAGE: &str = "select item_id from item_spells \
-     where item_id > $2 and (to_ms is null or to_ms > $1) \
-     order by item_id, kind, from_ms limit 1 offset $3";
-const SPELLS_SINCE: &str = "select item_id, kind, from_ms, to_ms from item_spells \
-     where item_id > $2 and (to_ms is null or to_ms > $1) and (cast($3 as text) is null or item_id <= $3) \
-     order by item_id, kind, from_ms";
+const SPELLS_SINCE: Pages = Pages {
+    page: "select item_id, kind, from_ms, to_ms from item_spells \
+         where item_id > $2 and (to_ms is null or to_ms > $1) order by item_id, kind, from_ms limit $3",
+    item: "select item_id, kind, from_ms, to_ms from item_spells \
+         where item_id = $2 and (to_ms is null or to_ms > $1) order by kind, from_ms",
+    action: "read spells of items",
+};
 const DROP_ENDED: &str = "delete from item_spells where to_ms is not null and to_ms <= $1";
 
 /// When items could not be bought, and when they were promoted.
@@ -48,22 +52,7 @@ super::for_both! {
             after: Option<&ItemId>,
             limit: u32,
         ) -> Result<Vec<ItemSpell>, StoreError> {
-            let failed = || StoreError::while_doing("read spells of items");
-            let after = after.map_or("", ItemId::as_str);
-            let last: Option<String> = sqlx::query_scalar(LAST_OF_PAGE)
-                .bind(from.0)
-                .bind(after)
-                .bind(i64::from(limit.saturating_sub(1)))
-                .fetch_optional(self.readers())
-                .await
-                .map_err(failed())?;
-            let found: Vec<SpellRow> = sqlx::query_as(SPELLS_SINCE)
-                .bind(from.0)
-                .bind(after)
-                .bind(last)
-                .fetch_all(self.readers())
-                .await
-                .map_err(failed())?;
+            let found = self.page_of_items::<SpellRow>(&SPELLS_SINCE, from, after, limit).await?;
             rows::all(found)
         }
 
@@ -81,6 +70,12 @@ struct SpellRow {
     kind: String,
     from_ms: i64,
     to_ms: Option<i64>,
+}
+
+impl OfItem for SpellRow {
+    fn item_id(&self) -> &str {
+        &self.item_id
+    }
 }
 
 impl TryFrom<SpellRow> for ItemSpell {

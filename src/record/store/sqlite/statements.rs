@@ -40,17 +40,6 @@ pub(super) const CLOSE_PRICES: &str = "update price_ledger set to_ms = t.at from
 pub(super) const INSERT_PRICES: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, \
      reason, expected_minor, chance_ppm) select value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
      value ->> 4, value ->> 5, value ->> 6 from json_each($1)";
-pub(super) const PRICE_HISTORY: &str = "select * from (select item_id, from_ms, to_ms, price_minor, reason, \
-     expected_minor, chance_ppm \
-     from price_ledger where item_id = $1 and from_ms < $3 and (to_ms is null or to_ms > $2) \
-     order by from_ms desc limit $4) order by from_ms";
-pub(super) const PRICES_SINCE_LAST: &str = "select item_id from price_ledger \
-     where item_id > $2 and (to_ms is null or to_ms > $1) \
-     order by item_id, from_ms limit 1 offset $3";
-pub(super) const PRICES_SINCE: &str = "select item_id, from_ms, to_ms, price_minor, reason, expected_minor, \
-     chance_ppm from price_ledger \
-     where item_id > $2 and (to_ms is null or to_ms > $1) and ($3 is null or item_id <= $3) \
-     order by item_id, from_ms";
 pub(super) const INSERT_COMPETITOR: &str = "insert into competitor_prices (item_id, competitor, \
      observed_at_ms, price_minor, shipping_minor, in_stock, condition, match_confidence) \
      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
