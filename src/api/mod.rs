@@ -15,6 +15,7 @@ pub mod events;
 pub mod experiments;
 pub mod explanation;
 pub mod extract;
+pub mod markdown;
 pub mod memory;
 pub mod middleware;
 pub mod operator;

@@ -4,7 +4,7 @@ use super::{
     auth::Scope,
     catalogue,
     error::ApiError,
-    events, experiments, explanation,
+    events, experiments, explanation, markdown,
     middleware::{self, Observe},
     operator, people, price_runs, prices, prior_price, quotes, recommendations, related, rules,
     simulation,
@@ -74,6 +74,7 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(explanation::get_explanation))
         .routes(routes!(explanation::get_elasticity))
         .routes(routes!(simulation::post_simulate))
+        .routes(routes!(markdown::post_markdown))
         .routes(routes!(price_runs::get_runs, price_runs::post_run))
         .routes(routes!(price_runs::get_run))
         .routes(routes!(price_runs::get_decisions))

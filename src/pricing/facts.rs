@@ -106,7 +106,11 @@ pub(super) fn known(
 ) -> Knowledge {
     let response = snapshot.price_response.as_ref();
     let position = snapshot.item_position(&item.item_id);
-    let demand = response.zip(position).and_then(|(response, at)| response.belief(at as usize));
+    let demand = response.zip(position).and_then(|(response, at)| {
+        let (belief, category) =
+            (response.belief(at as usize)?, response.category_of(at as usize)?);
+        Some(if item.is_promoted() { belief.promoted(category.promotion) } else { belief })
+    });
     let competitors = rivalry.and_then(|rivalry| competitors(rivalry, item, now, policy));
     Knowledge { demand, competitors, ..Knowledge::default() }
 }

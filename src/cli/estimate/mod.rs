@@ -49,8 +49,9 @@ pub(super) async fn estimate(
     let target = Shape { users: users as f64, items: items as f64, events: learned as f64 };
     let [small, large] = pilot::shapes(&target, &config);
     let both = async {
-        let small = pilot::run(&small, config_file.as_deref()).await?;
-        Ok::<_, anyhow::Error>([small, pilot::run(&large, config_file.as_deref()).await?])
+        let (file, is_far) = (config_file.as_deref(), pilot::is_far(&target, &large));
+        let small = pilot::run(&small, file, is_far).await?;
+        Ok::<_, anyhow::Error>([small, pilot::run(&large, file, is_far).await?])
     };
     // Whoever ends the command early is left no process and no folder.
     let pilots = tokio::select! {

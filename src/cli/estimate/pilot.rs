@@ -94,8 +94,21 @@ struct TrainedJoin {
     moments: f64,
 }
 
-/// Makes up a shop of about this shape and trains on it.
-pub(super) async fn run(shape: &Shape, config_file: Option<&Path>) -> anyhow::Result<Observed> {
+/// How many times larger than its pilots a shop is whose memory must not be told by what they have freed.
+const FAR: f64 = 4.0;
+
+/// Whether `target` is so much larger than its larger pilot that what the allocator keeps of freed memory, tens of
+/// megabytes for a moment, would count many times over.
+pub(super) fn is_far(target: &Shape, large: &Shape) -> bool {
+    target.events > FAR * large.events
+}
+
+/// Makes up a shop of about this shape and trains on it; `gives_back` what it frees at once.
+pub(super) async fn run(
+    shape: &Shape,
+    config_file: Option<&Path>,
+    gives_back: bool,
+) -> anyhow::Result<Observed> {
     let folder = tempfile::Builder::new().prefix("shopkeeper-estimate").tempdir()?;
     let days = (shape.events / shape.users / EVENTS_PER_DAY).clamp(DAYS[0], DAYS[1]);
     let params = SimulationParams {
@@ -118,6 +131,9 @@ pub(super) async fn run(shape: &Shape, config_file: Option<&Path>) -> anyhow::Re
         .env("SHOPKEEPER__DATABASE__URL", "sqlite")
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    if gives_back {
+        command.env("MIMALLOC_PURGE_DELAY", "0");
+    }
     let done = command.output().await.context("cannot start a training run")?;
     let why = String::from_utf8_lossy(&done.stderr);
     ensure!(done.status.success(), "a training run on a made-up shop failed: {}", why.trim());

@@ -37,4 +37,4 @@ pub use guard::{Bounds, CeilingRule, FloorRule};
 pub use note::PriceNote;
 pub use policy::{Brakes, PricePolicy};
 pub use quote::{Quote, QuoteTime, quote};
-pub use situation::{Knowledge, case_of, hard_bounds};
+pub use situation::{Knowledge, case_of, hard_bounds, weeks_to_end};

@@ -49,7 +49,7 @@ pub struct Week {
 /// What a week would bring at each of these prices, by the draws that are the same for all of them; `None` if the item has
 /// no sales of its own to go by.
 ///
-/// Competitors and promotions are as usual, and stock is no limit.
+/// Competitors are as usual, it is promoted if it is now, and stock is no limit.
 pub fn simulate(case: &Case, prices: &[Cents]) -> Option<Vec<Week>> {
     let demand = case.demand.as_ref()?;
     let evidence = demand.evidence?;

@@ -130,15 +130,18 @@ fn limits(fields: &ItemFields, policy: &PricePolicy, currency: Currency) -> Item
 }
 
 fn stock(fields: &ItemFields, now: Timestamp) -> Option<Stock> {
-    let sell_by = fields.attributes.get("sell_by").and_then(Value::as_str);
-    let weeks_to_end = sell_by
-        .and_then(Timestamp::parse)
-        .map(|end| (end.since_ms(now) as f64 / (WEEK_DAYS * DAY_MS as f64)).max(0.0));
     Some(Stock {
         units: fields.stock?,
         weeks_to_delivery: fields.lead_time_days.map(|days| f64::from(days) / WEEK_DAYS),
-        weeks_to_end,
+        weeks_to_end: weeks_to_end(fields, now),
     })
+}
+
+/// Weeks until what is left of the item is salvage, at least 0; `None` if it keeps.
+pub fn weeks_to_end(fields: &ItemFields, now: Timestamp) -> Option<f64> {
+    let sell_by = fields.attributes.get("sell_by").and_then(Value::as_str);
+    let end = sell_by.and_then(Timestamp::parse)?;
+    Some((end.since_ms(now) as f64 / (WEEK_DAYS * DAY_MS as f64)).max(0.0))
 }
 
 /// The prices at which an item may be sold now, whatever demand says: frozen, contract, margin floor, and the merchant's

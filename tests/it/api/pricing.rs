@@ -245,6 +245,53 @@ async fn what_if_a_price_were_another() {
 }
 
 #[tokio::test]
+async fn a_stock_is_planned_to_be_sold_by_a_date() {
+    let shop = lively().await;
+    let plan = async |body: Value| shop.post("/prices/hot/markdown", body).await;
+    let told = plan(json!({ "units": 60, "weeks": 3, "salvage": "2" })).await.is(200);
+    let money = |value: &Value| value["amount"].as_str().unwrap().parse::<f64>().unwrap();
+    let of = |what: &str| money(&told["plan"][what]["expected"]);
+    assert!(of("now") <= of("single") && of("single") <= of("path"), "{told}");
+    assert!(of("path") < 60.0 * 30.0, "60 pieces at 30 are more than there is: {told}");
+    let weeks = told["plan"]["path"]["weeks"].as_array().unwrap();
+    assert_eq!(weeks.iter().map(|week| week["weeks_left"].as_i64().unwrap()).sum::<i64>(), 6);
+    for week in weeks {
+        let steps = week["prices"].as_array().unwrap();
+        assert_eq!(steps[0]["units_from"], 1);
+        let prices: Vec<f64> = steps.iter().map(|step| money(&step["price"])).collect();
+        assert!(prices.windows(2).all(|pair| pair[0] > pair[1]), "more left, cheaper: {week}");
+    }
+    let last = weeks[0]["prices"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["price"], told["plan"]["path"]["price"], "60 are left");
+    // Stock and date of the catalogue stand in for what is not said.
+    let by = shop.now().plus_ms(20 * 86_400_000).to_string();
+    let patch = json!({ "stock": 60, "attributes": { "sell_by": by } });
+    shop.patch("/items/hot", patch).await.is(200);
+    let stands = plan(json!({ "salvage": "2" })).await.is(200);
+    assert_eq!((&stands["units"], &stands["weeks"]), (&json!(60), &json!(3)));
+    assert_eq!(stands["plan"], told["plan"]);
+    for (body, pointer) in [
+        (json!({ "units": 0 }), "/units"),
+        (json!({ "units": 2001 }), "/units"),
+        (json!({ "weeks": 0 }), "/weeks"),
+        (json!({ "weeks": 105 }), "/weeks"),
+        (json!({ "salvage": "-1" }), "/salvage"),
+        (json!({ "salvage": "x" }), "/salvage"),
+        (json!({ "units": 2000, "weeks": 104 }), "/units"),
+    ] {
+        assert_eq!(plan(body.clone()).await.faults(422), [pointer], "{body}");
+    }
+    let asked = json!({ "units": 5, "weeks": 1 });
+    let calm = shop.post("/prices/calm/markdown", asked.clone()).await.is(200);
+    assert!(calm["plan"].is_object(), "what a unit cost is spent, and need not be known: {calm}");
+    let even = shop.post("/prices/even/markdown", asked.clone()).await.is(200);
+    assert_eq!(even["plan"], Value::Null);
+    assert!(even["unknown_because"].is_string(), "it never had a price: {even}");
+    shop.post("/prices/none/markdown", asked).await.is(404);
+    assert_eq!(shop.post("/prices/calm/markdown", json!({})).await.faults(422), ["/units"]);
+}
+
+#[tokio::test]
 async fn a_quote_verifies_if_and_only_if_it_is_unchanged_and_not_expired() {
     let shop = lively().await;
     let quote = shop.get("/prices/hot").await.is(200);

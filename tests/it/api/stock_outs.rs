@@ -14,6 +14,13 @@ async fn report(shop: &Shop) -> Value {
     report.clone()
 }
 
+/// Units that a week is expected to bring.
+async fn units_of_a_week(shop: &Shop) -> f64 {
+    let asked = json!({ "items": [{ "item": "hot", "prices": ["10.00"] }] });
+    let told = shop.post("/prices/simulate", asked).await.is(200);
+    told["items"][0]["weeks"][0]["units"]["mean"].as_f64().unwrap()
+}
+
 /// A week in which `hot` sells `n` pieces.
 async fn week(shop: &Shop, n: i64) {
     let now = shop.now().0;
@@ -62,6 +69,11 @@ async fn a_week_that_was_sold_out_is_censored_and_a_promoted_one_is_told_apart()
     assert_eq!(warm["demand"]["weeks_sold_out"], 0, "that was another item");
     let own = told["demand"]["own"]["mean"].as_f64().unwrap();
     assert!((-3.8..-2.2).contains(&own), "demand is what it was: {own}");
+    // 60 pieces were sold in the promoted week, 23 in the next; all else sold nothing in either, which the weeks share.
+    let usual = units_of_a_week(&shop).await;
+    shop.patch("/items/hot", json!({ "promoted": true })).await.is(200);
+    let promoted = units_of_a_week(&shop).await;
+    assert!((1.5..30.0).contains(&(promoted / usual)), "{usual} and {promoted}");
 }
 
 #[tokio::test]

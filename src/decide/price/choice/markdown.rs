@@ -60,6 +60,28 @@ pub struct SinglePrice {
     pub value: f64,
 }
 
+/// A price that may be asked, and what comes of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Offer {
+    /// The price.
+    pub price: f64,
+    /// What a unit sold at it brings: the price less fees.
+    pub money: f64,
+    /// Mean units wanted in a week.
+    pub demand: f64,
+}
+
+/// A stock and what is left of it at the end. Money in any unit, the same everywhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LeftOver {
+    /// Units on hand.
+    pub units: u64,
+    /// Weeks until the end.
+    pub weeks: u32,
+    /// What a unit brings that is left at the end.
+    pub salvage: f64,
+}
+
 /// The best price and its value for each number of weeks and units left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PricePath {
@@ -72,24 +94,25 @@ pub struct PricePath {
 
 impl Markdown {
     fn check(&self) -> Result<(), MarkdownError> {
-        let numbers = [self.base, self.reference_price, self.elasticity, self.salvage];
-        let fits = numbers.iter().all(|x| x.is_finite())
-            && self.base >= 0.0
-            && self.salvage >= 0.0
-            && self.reference_price > 0.0;
-        fits.then_some(()).ok_or(MarkdownError::NotANumber)
+        let numbers = [self.base, self.reference_price, self.elasticity];
+        let fits =
+            numbers.iter().all(|x| x.is_finite()) && self.base >= 0.0 && self.reference_price > 0.0;
+        fits.then_some(()).ok_or(MarkdownError::NotANumber)?;
+        self.left().check()
     }
 
-    /// Units wanted in a week at a price.
-    fn demand(&self, price: f64) -> f64 {
-        (self.base * (price / self.reference_price).powf(self.elasticity)).min(DEMAND_MAX)
+    fn left(&self) -> LeftOver {
+        LeftOver { units: self.units, weeks: self.weeks, salvage: self.salvage }
+    }
+
+    fn offer(&self, price: f64) -> Offer {
+        let demand = self.base * (price / self.reference_price).powf(self.elasticity);
+        Offer { price, money: price, demand: demand.min(DEMAND_MAX) }
     }
 
     /// What one price throughout is expected to bring, salvage included.
     pub fn value_at(&self, price: f64) -> f64 {
-        let mean = f64::from(self.weeks) * self.demand(price);
-        let sold = sales(self.units, mean).expected;
-        self.salvage * self.units as f64 + (price - self.salvage) * sold
+        self.left().value_of(&self.offer(price))
     }
 
     /// The best price that stays throughout, between two prices, to about 1e-4 of it.
@@ -102,16 +125,40 @@ impl Markdown {
         Ok(SinglePrice { price, value: self.value_at(price) })
     }
 
-    /// The best of some prices for each week and stock, by backward induction; of equal ones the first.
-    ///
-    /// With `s` units and `t` weeks left, and `D` Poisson,
-    /// `V_t(s) = max_p E[p·min(D, s) + V_(t-1)(s - min(D, s))]`, and `V_0(s) = salvage·s`.
+    /// The best of some prices for each week and stock, as [`LeftOver::path`].
     pub fn path(&self, prices: &[f64]) -> Result<PricePath, MarkdownError> {
         self.check()?;
-        if prices.is_empty() || !prices.iter().all(|price| price.is_finite() && *price > 0.0) {
+        let offers: Vec<Offer> = prices.iter().map(|&price| self.offer(price)).collect();
+        self.left().path(&offers)
+    }
+}
+
+impl LeftOver {
+    fn check(&self) -> Result<(), MarkdownError> {
+        let fits = self.salvage.is_finite() && self.salvage >= 0.0;
+        fits.then_some(()).ok_or(MarkdownError::NotANumber)
+    }
+
+    /// What one offer throughout is expected to bring, salvage included.
+    pub fn value_of(&self, offer: &Offer) -> f64 {
+        let sold = sales(self.units, f64::from(self.weeks) * offer.demand).expected;
+        self.salvage * self.units as f64 + (offer.money - self.salvage) * sold
+    }
+
+    /// The best of some offers for each week and stock, by backward induction; of equal ones the first.
+    ///
+    /// With `s` units and `t` weeks left, `m(p)` what a unit brings and `D` Poisson,
+    /// `V_t(s) = max_p E[m(p)·min(D, s) + V_(t-1)(s - min(D, s))]`, and `V_0(s) = salvage·s`.
+    pub fn path(&self, offers: &[Offer]) -> Result<PricePath, MarkdownError> {
+        self.check()?;
+        let is_number = |offer: &Offer| {
+            let numbers = [offer.price, offer.money, offer.demand];
+            numbers.iter().all(|x| x.is_finite()) && offer.price > 0.0 && offer.demand >= 0.0
+        };
+        if offers.is_empty() || !offers.iter().all(is_number) {
             return Err(MarkdownError::NotANumber);
         }
-        let n = prices.len();
+        let n = offers.len();
         let work = f64::from(self.weeks) * n as f64 * (self.units as f64).powi(2);
         let fits = self.units <= UNITS_MAX && self.weeks <= WEEKS_MAX && n <= PRICES_MAX;
         if !fits || work > WORK_MAX {
@@ -119,17 +166,17 @@ impl Markdown {
         }
         let n_units = self.units as usize;
         let demands: Vec<Demand> =
-            prices.iter().map(|&price| Demand::new(self.demand(price), n_units)).collect();
+            offers.iter().map(|offer| Demand::new(offer.demand, n_units)).collect();
         let mut values: Vec<f64> = (0..=n_units).map(|units| self.salvage * units as f64).collect();
         let mut chosen = Vec::with_capacity(self.weeks as usize * (n_units + 1));
         for week in 0..self.weeks as usize {
             let after = week * (n_units + 1);
             for units in 0..=n_units {
-                let mut best = (f64::NEG_INFINITY, prices[0]);
-                for (&price, demand) in prices.iter().zip(&demands) {
-                    let value = demand.value(price, &values[after..=after + units]);
+                let mut best = (f64::NEG_INFINITY, offers[0].price);
+                for (offer, demand) in offers.iter().zip(&demands) {
+                    let value = demand.value(offer.money, &values[after..=after + units]);
                     if value > best.0 {
-                        best = (value, price);
+                        best = (value, offer.price);
                     }
                 }
                 values.push(best.0);
@@ -191,12 +238,13 @@ impl Demand {
         Self { chances, at_least }
     }
 
-    /// What a week brings with one unit less on hand than `after` is long; `after`: values by units left.
-    fn value(&self, price: f64, after: &[f64]) -> f64 {
+    /// What a week brings with one unit less on hand than `after` is long, `money` for each sold; `after`: values by
+    /// units left.
+    fn value(&self, money: f64, after: &[f64]) -> f64 {
         let units = after.len() - 1;
-        let sold_out = self.at_least[units] * (price * units as f64 + after[0]);
+        let sold_out = self.at_least[units] * (money * units as f64 + after[0]);
         let some = self.chances[..units].iter().zip(after.iter().rev()).enumerate();
-        some.map(|(sold, (chance, left))| chance * (price * sold as f64 + left)).sum::<f64>()
+        some.map(|(sold, (chance, left))| chance * (money * sold as f64 + left)).sum::<f64>()
             + sold_out
     }
 }

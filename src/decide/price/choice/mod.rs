@@ -12,7 +12,7 @@
 //! | which prices are legal | [`rails`], then `legal` on a `grid` |
 //! | which is best | `objective`, over the draws of `sample`, with `exponential` |
 //! | what each guard-rail costs | `explain` |
-//! | what stock does | `stock`; the path of a markdown: [`markdown`] |
+//! | what stock does | `stock`; how it is sold by a date: [`plan`], by the paths of [`markdown`] |
 //! | which prices are tried, and when | `explore`, [`lot`] |
 //!
 //! Deliberately not here: writing the ledger, runs over many items with their brakes, and laws that depend on how a
@@ -31,6 +31,7 @@ mod model;
 pub mod note;
 mod objective;
 pub mod outcome;
+pub mod plan;
 pub mod rails;
 mod sample;
 mod stock;
@@ -38,11 +39,12 @@ mod stock;
 pub use case::{Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock};
 pub use choose::{choose, choose_without_curve};
 pub use lot::{may_explore, on_trial, slot_of};
-pub use markdown::{Markdown, MarkdownError, PricePath, SinglePrice};
+pub use markdown::{LeftOver, Markdown, MarkdownError, Offer, PricePath, SinglePrice};
 pub use note::ChoiceNote;
 pub use outcome::{
     Candidate, Change, Choice, ChoiceStatus, CurvePoint, Exploration, NoTrial, RailEffect,
 };
+pub use plan::{MarkdownPlan, NoPlan, plan_markdown};
 pub use rails::{Clash, Rail};
 
 #[cfg(test)]

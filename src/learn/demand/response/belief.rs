@@ -3,7 +3,7 @@
 use super::{
     evidence::Evidence,
     item::ETA_MAX,
-    posterior::{Draw, Elasticity},
+    posterior::{Belief, Draw, Elasticity},
     symmetric::{Symmetric3, Triple},
     truncated::Truncated,
 };
@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 /// Tries of a draw before it is brought to the bounds by force.
 const TRIES_MAX: usize = 100;
 
-/// The demand for one item in one period at full exposure, without a promotion.
+/// The demand for one item in one period at full exposure, without a promotion unless one was
+/// [added](DemandBelief::promoted).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DemandBelief {
     /// Means of level, elasticity and cross elasticity, before bounds. The level is the logarithm of units at the
@@ -38,6 +39,14 @@ pub struct DemandBelief {
 }
 
 impl DemandBelief {
+    /// The demand while the item is promoted; `effect` is what that adds to the logarithm of units.
+    #[must_use]
+    pub fn promoted(mut self, effect: Belief) -> Self {
+        self.coefficients[0] += effect.mean;
+        self.covariance.0[0] += effect.variance;
+        self
+    }
+
     /// The elasticity to the own price.
     pub fn elasticity(&self) -> Elasticity {
         self.bounded(1)

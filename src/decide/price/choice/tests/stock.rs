@@ -86,3 +86,57 @@ fn stock_that_lasts_to_the_delivery_changes_nothing() {
     }
     assert_eq!(price(stock(0, Some(4.0), Some(8.0))), plain, "no price sells what is not there");
 }
+
+#[test]
+fn a_plan_keeps_the_rules_and_its_path_is_not_worse_than_its_price() {
+    let left = LeftOver { units: 40, weeks: 8, salvage: 500.0 };
+    let plan = plan_markdown(&markdown(), left).unwrap();
+    // The reference's price and money, in minor units.
+    assert!((plan.single.0.0 - 4040).abs() <= 1, "{:?}", plan.single);
+    assert!((plan.single.1 - 154_118.0).abs() < 1.0, "{:?}", plan.single);
+    let (price, value) = plan.now.unwrap();
+    assert!(price == Cents(5000) && (value - 127_990.0).abs() < 1.0, "{value}");
+    let path = plan.path.value(8, 40).unwrap();
+    assert!(path > plan.single.1 && path < 1.05 * plan.single.1, "{path}");
+    let fewer = plan.path.price(8, 4).unwrap();
+    assert!(fewer > plan.path.price(8, 40).unwrap(), "what is scarce is not cheap: {fewer}");
+    // Bounds and endings hold for every price of it.
+    let mut case = markdown();
+    case.limits.price_min = Some(Cents(4200));
+    case.policy.endings = vec![99];
+    let plan = plan_markdown(&case, left).unwrap();
+    assert!((4299..4400).contains(&plan.single.0.0), "{:?}", plan.single);
+    for weeks in 1..=8 {
+        for units in 1..=40 {
+            let price = plan.path.price(weeks, units).unwrap() as i64;
+            assert!(price >= 4200 && (price % 100 == 99 || price == 5000), "{price}");
+        }
+    }
+    // Fees are no money of the shop's.
+    case.policy.fee_share = 0.1;
+    let less = plan_markdown(&case, left).unwrap();
+    let shares = [less.single.1 / plan.single.1, less.now.unwrap().1 / plan.now.unwrap().1];
+    assert!(shares.iter().all(|share| (0.89..0.95).contains(share)), "{shares:?}");
+}
+
+#[test]
+fn without_evidence_or_room_there_is_no_plan() {
+    let left = LeftOver { units: 40, weeks: 8, salvage: 500.0 };
+    let because = |change: &dyn Fn(&mut Case)| {
+        let mut case = markdown();
+        change(&mut case);
+        plan_markdown(&case, left).unwrap_err()
+    };
+    assert_eq!(because(&|case| case.demand = None), NoPlan::Because(ChoiceNote::DemandUnknown));
+    assert_eq!(
+        because(&|case| (case.past, case.list) = (Past::default(), None)),
+        NoPlan::Because(ChoiceNote::NoListPrice)
+    );
+    let clash = because(&|case| {
+        (case.limits.price_min, case.limits.recommended_max) = (Some(Cents(90)), Some(Cents(80)));
+    });
+    assert!(matches!(clash, NoPlan::Because(ChoiceNote::Clash(_))), "{clash:?}");
+    let forever = LeftOver { units: 2_000, weeks: 520, salvage: 0.0 };
+    let error = plan_markdown(&markdown(), forever).unwrap_err();
+    assert!(matches!(error, NoPlan::Markdown(MarkdownError::TooMuch { .. })), "{error:?}");
+}

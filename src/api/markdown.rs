@@ -1,0 +1,203 @@
+//! `POST /prices/{item}/markdown`: how a stock is best sold by a date.
+
+use super::{
+    error::{ApiError, Problem},
+    extract::{Body, Path, at, item_id},
+    state::{ApiState, Money},
+};
+use crate::{
+    decide::price::{
+        choice::{LeftOver, MarkdownPlan, NoPlan, PricePath, plan_markdown},
+        weeks_to_end,
+    },
+    domain::Cents,
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Most units that are planned for.
+const UNITS_MAX: u64 = 2_000;
+/// Most weeks.
+const WEEKS_MAX: u32 = 104;
+
+/// What is to be sold, and by when. What is left out is what the catalogue says.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MarkdownBody {
+    /// Units, 1 to 2,000; those in stock by default.
+    units: Option<u64>,
+    /// Weeks, 1 to 104; those to the item's `sell_by` by default.
+    weeks: Option<u32>,
+    /// What a unit brings that is left at the end; by default the shop's share of its cost.
+    #[schema(example = "5.00")]
+    salvage: Option<String>,
+}
+
+/// A price that stays throughout.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SingleAnswer {
+    /// The price.
+    price: Money,
+    /// What it is expected to bring by the end, after fees, salvage included.
+    expected: Money,
+}
+
+/// From how many units left on which price is best.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StepAnswer {
+    /// Units left, at least.
+    units_from: u64,
+    /// The price.
+    price: Money,
+}
+
+/// The prices of one week.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PathWeek {
+    /// Weeks left, this one included.
+    weeks_left: u32,
+    /// By units left, fewest first.
+    prices: Vec<StepAnswer>,
+}
+
+/// Prices that follow the stock from week to week.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PathAnswer {
+    /// The price to begin with.
+    price: Money,
+    /// What the path is expected to bring by the end, after fees, salvage included.
+    expected: Money,
+    /// By how much less that would be with one unit less.
+    last_unit: Money,
+    /// Week by week.
+    weeks: Vec<PathWeek>,
+}
+
+/// A plan.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlanAnswer {
+    /// What the present price would bring if it stayed; null if there is none.
+    now: Option<SingleAnswer>,
+    /// The best price that stays throughout.
+    single: SingleAnswer,
+    /// The best price for each week and stock.
+    path: PathAnswer,
+}
+
+/// How a stock is best sold by a date.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MarkdownAnswer {
+    /// Of what.
+    item: String,
+    /// Units.
+    units: u64,
+    /// Weeks.
+    weeks: u32,
+    /// What a unit brings that is left at the end.
+    salvage: Money,
+    /// The plan; null where `unknown_because` says why.
+    plan: Option<PlanAnswer>,
+    /// Why there is none.
+    unknown_because: Option<String>,
+}
+
+/// How a stock is best sold by a date: the present price, the best that stays, and prices that follow the stock. They keep
+/// every guard-rail but the largest steps; a run makes those.
+#[utoipa::path(post, path = "/prices/{item}/markdown", tag = "operator", request_body = MarkdownBody,
+    params(("item" = String, Path)),
+    responses((status = 200, body = MarkdownAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn post_markdown(
+    State(state): State<ApiState>,
+    Path(item): Path<String>,
+    body: Body,
+) -> Result<Json<MarkdownAnswer>, ApiError> {
+    let item = item_id(&item)?;
+    let body: MarkdownBody = body.json()?;
+    let entry = state.live.catalogue.get(&item).filter(|entry| !entry.item.removed);
+    let entry = entry.ok_or(ApiError::NotFound { what: "item", id: item.to_string() })?;
+    let now = state.clock.now();
+    let case = state.pricing.case(&entry, now).await?;
+    let wrong = |pointer: &str, detail: String| {
+        at(pointer.to_owned())(ApiError::Invalid { detail, errors: Vec::new() })
+    };
+    let units = body.units.or(case.stock.map(|stock| stock.units));
+    let units = units.ok_or_else(|| {
+        wrong("/units", "must be said: the item's stock is not counted".to_owned())
+    })?;
+    if !(1..=UNITS_MAX).contains(&units) {
+        return Err(wrong("/units", format!("must be 1 to {UNITS_MAX} units, not {units}")));
+    }
+    let to_end = weeks_to_end(&entry.item.fields, now);
+    let weeks = body.weeks.or(to_end.map(|weeks| weeks.ceil() as u32));
+    let weeks = weeks
+        .ok_or_else(|| wrong("/weeks", "must be said: the item has no `sell_by`".to_owned()))?;
+    if !(1..=WEEKS_MAX).contains(&weeks) {
+        return Err(wrong("/weeks", format!("must be 1 to {WEEKS_MAX} weeks, not {weeks}")));
+    }
+    let salvage = if let Some(text) = &body.salvage {
+        amount_of(&state, text).map_err(|detail| wrong("/salvage", detail))?
+    } else {
+        let cost = case.cost.map_or(0, |cost| cost.0.max(0)) as f64;
+        Cents((cost * case.policy.salvage_share).round() as i64)
+    };
+    let left = LeftOver { units, weeks, salvage: salvage.0 as f64 };
+    // Some 10^9 steps at most; not on a thread that answers.
+    let planned = tokio::task::spawn_blocking(move || plan_markdown(&case, left)).await;
+    let planned = planned.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let (plan, unknown_because) = match planned {
+        Ok(plan) => (Some(answer(&state, &plan)), None),
+        Err(NoPlan::Because(note)) => (None, Some(note.to_string())),
+        Err(NoPlan::Markdown(error)) => return Err(wrong("/units", error.to_string())),
+    };
+    let salvage = state.money(salvage);
+    let item = item.to_string();
+    Ok(Json(MarkdownAnswer { item, units, weeks, salvage, plan, unknown_because }))
+}
+
+/// An amount of at least 0, or what is wrong with it.
+fn amount_of(state: &ApiState, text: &str) -> Result<Cents, String> {
+    let amount = state.currency.parse_amount(text).map_err(|error| error.to_string())?;
+    if amount.0 >= 0 { Ok(amount) } else { Err(format!("`{text}` is below 0")) }
+}
+
+fn answer(state: &ApiState, plan: &MarkdownPlan) -> PlanAnswer {
+    let LeftOver { units, weeks, .. } = plan.left;
+    let money = |amount: f64| state.money(Cents(amount.round() as i64));
+    let single = |(price, expected): (Cents, f64)| SingleAnswer {
+        price: state.money(price),
+        expected: money(expected),
+    };
+    let path = &plan.path;
+    // The path holds every week and stock that was planned for.
+    let known = |value: Option<f64>| money(value.unwrap_or(0.0));
+    PlanAnswer {
+        now: plan.now.map(single),
+        single: single(plan.single),
+        path: PathAnswer {
+            price: known(path.price(weeks, units)),
+            expected: known(path.value(weeks, units)),
+            last_unit: known(path.marginal_value(weeks, units)),
+            weeks: (1..=weeks)
+                .rev()
+                .map(|weeks_left| PathWeek {
+                    weeks_left,
+                    prices: steps(path, weeks_left, units)
+                        .map(|(units_from, price)| StepAnswer { units_from, price: money(price) })
+                        .collect(),
+                })
+                .collect(),
+        },
+    }
+}
+
+/// Units from which on a price holds, fewest first.
+fn steps(path: &PricePath, weeks_left: u32, units: u64) -> impl Iterator<Item = (u64, f64)> {
+    let mut last = None;
+    (1..=units).filter_map(move |units| {
+        let price = path.price(weeks_left, units)?;
+        let is_new = last != Some(price);
+        last = Some(price);
+        is_new.then_some((units, price))
+    })
+}
