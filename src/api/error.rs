@@ -105,7 +105,7 @@ pub enum ApiError {
     #[error("the service is busy; try again later")]
     Busy(#[source] IngestError),
     /// Too many wait for what takes long.
-    #[error("too many lists wait to be made; try again later")]
+    #[error("too many answers wait to be made; try again later")]
     Crowded,
     /// The store.
     #[error("the store failed")]
@@ -188,7 +188,7 @@ impl ApiError {
         let detail = match &self {
             Self::Busy(IngestError::QueueFull) => Some("too many events wait to be written".into()),
             Self::Busy(IngestError::Stopping) => Some("the service is stopping".into()),
-            Self::Crowded => Some("too many lists wait to be made".into()),
+            Self::Crowded => Some("too many answers wait to be made".into()),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 Some("the database does not answer".into())
             }

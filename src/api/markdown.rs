@@ -1,13 +1,14 @@
 //! `POST /prices/{item}/markdown`: how a stock is best sold by a date.
 
 use super::{
+    deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Body, Path, at, item_id},
     state::{ApiState, Money},
 };
 use crate::{
     decide::price::{
-        choice::{LeftOver, MarkdownPlan, NoPlan, PricePath, plan_markdown},
+        choice::{Clearance, LeftOver, MarkdownPlan, NoPlan, PricePath, plan_markdown},
         weeks_to_end,
     },
     domain::Cents,
@@ -18,17 +19,19 @@ use utoipa::ToSchema;
 
 /// Most units that are planned for.
 const UNITS_MAX: u64 = 2_000;
+/// Fewest weeks: a day, rounded.
+const WEEKS_MIN: f64 = 0.14;
 /// Most weeks.
-const WEEKS_MAX: u32 = 104;
+const WEEKS_MAX: f64 = 104.0;
 
 /// What is to be sold, and by when. What is left out is what the catalogue says.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MarkdownBody {
-    /// Units, 1 to 2,000; those in stock by default.
+    /// Units, 1 to 2,000 for a quarter of a year and fewer for longer; those in stock by default.
     units: Option<u64>,
-    /// Weeks, 1 to 104; those to the item's `sell_by` by default.
-    weeks: Option<u32>,
+    /// Weeks and parts of them, from a day to 104; those to the item's `sell_by` by default.
+    weeks: Option<f64>,
     /// What a unit brings that is left at the end; by default the shop's share of its cost.
     #[schema(example = "5.00")]
     salvage: Option<String>,
@@ -52,10 +55,10 @@ pub struct StepAnswer {
     price: Money,
 }
 
-/// The prices of one week.
+/// The prices of one week, or of the somewhat shorter step that goes into the time a whole number of times.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PathWeek {
-    /// Weeks left, this one included.
+    /// Weeks left, this one included; rounded up.
     weeks_left: u32,
     /// By units left, fewest first.
     prices: Vec<StepAnswer>,
@@ -77,6 +80,12 @@ pub struct PathAnswer {
 /// A plan.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlanAnswer {
+    /// The lowest price that it looks at: allowed, and no farther than a step below those that were tried.
+    low: Money,
+    /// The highest.
+    high: Money,
+    /// Whether the best price that stays is as far as what was tried lets one see: one beyond might bring more.
+    evidence_range: bool,
     /// What the present price would bring if it stayed; null if there is none.
     now: Option<SingleAnswer>,
     /// The best price that stays throughout.
@@ -93,7 +102,7 @@ pub struct MarkdownAnswer {
     /// Units.
     units: u64,
     /// Weeks.
-    weeks: u32,
+    weeks: f64,
     /// What a unit brings that is left at the end.
     salvage: Money,
     /// The plan; null where `unknown_because` says why.
@@ -103,7 +112,8 @@ pub struct MarkdownAnswer {
 }
 
 /// How a stock is best sold by a date: the present price, the best that stays, and prices that follow the stock. They keep
-/// every guard-rail but the largest steps; a run makes those.
+/// every guard-rail but the largest steps, which a run makes, and stay near prices that were tried. Demand is that without
+/// a promotion.
 #[utoipa::path(post, path = "/prices/{item}/markdown", tag = "operator", request_body = MarkdownBody,
     params(("item" = String, Path)),
     responses((status = 200, body = MarkdownAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
@@ -121,19 +131,21 @@ pub async fn post_markdown(
     let wrong = |pointer: &str, detail: String| {
         at(pointer.to_owned())(ApiError::Invalid { detail, errors: Vec::new() })
     };
-    let units = body.units.or(case.stock.map(|stock| stock.units));
-    let units = units.ok_or_else(|| {
+    let in_stock = case.stock.map(|stock| stock.units);
+    let units = body.units.or(in_stock).ok_or_else(|| {
         wrong("/units", "must be said: the item's stock is not counted".to_owned())
     })?;
     if !(1..=UNITS_MAX).contains(&units) {
-        return Err(wrong("/units", format!("must be 1 to {UNITS_MAX} units, not {units}")));
+        let whose = if body.units.is_some() { "" } else { ", which are in stock" };
+        return Err(wrong("/units", format!("must be 1 to {UNITS_MAX} units, not {units}{whose}")));
     }
-    let to_end = weeks_to_end(&entry.item.fields, now);
-    let weeks = body.weeks.or(to_end.map(|weeks| weeks.ceil() as u32));
+    let weeks = body.weeks.or(weeks_to_end(&entry.item.fields, now));
     let weeks = weeks
         .ok_or_else(|| wrong("/weeks", "must be said: the item has no `sell_by`".to_owned()))?;
-    if !(1..=WEEKS_MAX).contains(&weeks) {
-        return Err(wrong("/weeks", format!("must be 1 to {WEEKS_MAX} weeks, not {weeks}")));
+    if !(WEEKS_MIN..=WEEKS_MAX).contains(&weeks) {
+        let whose = if body.weeks.is_some() { "" } else { ", which are left to its `sell_by`" };
+        let detail = format!("must be {WEEKS_MIN} to {WEEKS_MAX} weeks, not {weeks}{whose}");
+        return Err(wrong("/weeks", detail));
     }
     let salvage = if let Some(text) = &body.salvage {
         amount_of(&state, text).map_err(|detail| wrong("/salvage", detail))?
@@ -141,10 +153,13 @@ pub async fn post_markdown(
         let cost = case.cost.map_or(0, |cost| cost.0.max(0)) as f64;
         Cents((cost * case.policy.salvage_share).round() as i64)
     };
-    let left = LeftOver { units, weeks, salvage: salvage.0 as f64 };
-    // Some 10^9 steps at most; not on a thread that answers.
-    let planned = tokio::task::spawn_blocking(move || plan_markdown(&case, left)).await;
-    let planned = planned.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let stock = Clearance { units, weeks, salvage: salvage.0 as f64 };
+    // Some 10^9 steps at most: in its turn, and not on a thread that answers.
+    let plan = move |deadline: Deadline| {
+        let is_over = deadline.left().is_some_and(|left| left.is_zero());
+        (!is_over).then(|| plan_markdown(&case, stock))
+    };
+    let planned = state.scoring.run(Deadline::default(), plan).await?.ok_or(ApiError::Crowded)?;
     let (plan, unknown_because) = match planned {
         Ok(plan) => (Some(answer(&state, &plan)), None),
         Err(NoPlan::Because(note)) => (None, Some(note.to_string())),
@@ -172,6 +187,9 @@ fn answer(state: &ApiState, plan: &MarkdownPlan) -> PlanAnswer {
     // The path holds every week and stock that was planned for.
     let known = |value: Option<f64>| money(value.unwrap_or(0.0));
     PlanAnswer {
+        low: state.money(plan.bounds.low),
+        high: state.money(plan.bounds.high),
+        evidence_range: plan.is_at_evidence,
         now: plan.now.map(single),
         single: single(plan.single),
         path: PathAnswer {

@@ -78,7 +78,8 @@ pub struct SimulateAnswer {
     items: Vec<SimulatedItem>,
 }
 
-/// What a week would bring at other prices: units, revenue and profit, with intervals of what is not known of demand.
+/// What a week would bring at other prices: units, revenue and profit, with intervals of what is not known of demand. An
+/// item that is promoted now is so in that week.
 #[utoipa::path(post, path = "/prices/simulate", tag = "operator", request_body = SimulateBody,
     responses((status = 200, body = SimulateAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn post_simulate(
@@ -113,7 +114,7 @@ pub async fn post_simulate(
         }
         let entry = state.live.catalogue.get(&item).filter(|entry| !entry.item.removed);
         let entry = entry.ok_or(ApiError::NotFound { what: "item", id: item.to_string() })?;
-        asked.push((state.pricing.case(&entry, now).await?, prices));
+        asked.push((state.pricing.case_of_week(&entry, now).await?, prices));
     }
     // Draws for many prices take their time; not on a thread that answers.
     let simulated = tokio::task::spawn_blocking(move || {

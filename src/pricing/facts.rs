@@ -24,6 +24,10 @@ const OFFERS_MAX: usize = 2_000_000;
 /// Entries of one item's ledger that are looked at.
 const LEDGER_OF_ITEM_MAX: u32 = 1_000;
 
+/// Variance beyond which what a promotion adds is not known: nothing is better than a guess. That of a category without a
+/// promotion is 1.
+const PROMOTION_VARIANCE_MAX: f64 = 0.25;
+
 /// What others ask for an item, and what we asked, as far back as duels are looked for.
 #[derive(Debug, Default)]
 pub(super) struct Rivalry {
@@ -56,6 +60,23 @@ impl Pricing {
             case_of((&entry.item, &entry.trail), knowledge, now, (&policy, currency))
         });
         looking.await.map_err(|error| PricingError::Died(error.to_string()))
+    }
+
+    /// As [`case`](Self::case), with demand as it is in the present week: that of a promoted item while it is
+    /// promoted. How long that will last nobody knows, so what goes beyond a week must not count on it.
+    pub async fn case_of_week(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
+        let case = self.case(entry, now).await?;
+        let snapshot = self.snapshots.current();
+        let position = snapshot.item_position(&case.item).filter(|_| case.is_promoted);
+        let category = snapshot.price_response.as_ref().zip(position);
+        let category = category.and_then(|(response, at)| response.category_of(at as usize));
+        let effect = category.map(|category| category.promotion);
+        let effect = effect.filter(|effect| effect.variance <= PROMOTION_VARIANCE_MAX);
+        let demand = case.demand.map(|demand| match effect {
+            Some(effect) => demand.promoted(effect),
+            None => demand,
+        });
+        Ok(Case { demand, ..case })
     }
 
     /// What competitors ask for all items, and what we asked for those.
@@ -106,11 +127,7 @@ pub(super) fn known(
 ) -> Knowledge {
     let response = snapshot.price_response.as_ref();
     let position = snapshot.item_position(&item.item_id);
-    let demand = response.zip(position).and_then(|(response, at)| {
-        let (belief, category) =
-            (response.belief(at as usize)?, response.category_of(at as usize)?);
-        Some(if item.is_promoted() { belief.promoted(category.promotion) } else { belief })
-    });
+    let demand = response.zip(position).and_then(|(response, at)| response.belief(at as usize));
     let competitors = rivalry.and_then(|rivalry| competitors(rivalry, item, now, policy));
     Knowledge { demand, competitors, ..Knowledge::default() }
 }

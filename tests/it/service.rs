@@ -304,11 +304,11 @@ fn commands_answer_in_json_for_scripts() {
 fn an_estimate_is_carried_from_small_shops_that_were_learned_from() {
     let dir = tempfile::tempdir().unwrap();
     let estimate = |events: &str| {
-        let size = ["--users", "300", "--items", "90", "--events", events];
+        let size = ["--users", "600", "--items", "90", "--events", events];
         let arguments: Vec<&str> = ["--json", "estimate"].into_iter().chain(size).collect();
         run(dir.path(), &[("MODELS__ENABLED", "item_knn,als")], &arguments)
     };
-    let output = estimate("9000");
+    let output = estimate("18000");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let (forecast, pilots) = (&answer["forecast"], answer["pilots"].as_array().unwrap());

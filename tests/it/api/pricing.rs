@@ -264,17 +264,18 @@ async fn a_stock_is_planned_to_be_sold_by_a_date() {
     let last = weeks[0]["prices"].as_array().unwrap().last().unwrap();
     assert_eq!(last["price"], told["plan"]["path"]["price"], "60 are left");
     // Stock and date of the catalogue stand in for what is not said.
-    let by = shop.now().plus_ms(20 * 86_400_000).to_string();
+    let by = shop.now().plus_ms(21 * 86_400_000).to_string();
     let patch = json!({ "stock": 60, "attributes": { "sell_by": by } });
     shop.patch("/items/hot", patch).await.is(200);
     let stands = plan(json!({ "salvage": "2" })).await.is(200);
-    assert_eq!((&stands["units"], &stands["weeks"]), (&json!(60), &json!(3)));
+    assert_eq!((&stands["units"], &stands["weeks"]), (&json!(60), &json!(3.0)));
     assert_eq!(stands["plan"], told["plan"]);
     for (body, pointer) in [
         (json!({ "units": 0 }), "/units"),
         (json!({ "units": 2001 }), "/units"),
         (json!({ "weeks": 0 }), "/weeks"),
         (json!({ "weeks": 105 }), "/weeks"),
+        (json!({ "weeks": 0.1 }), "/weeks"),
         (json!({ "salvage": "-1" }), "/salvage"),
         (json!({ "salvage": "x" }), "/salvage"),
         (json!({ "units": 2000, "weeks": 104 }), "/units"),
@@ -282,6 +283,9 @@ async fn a_stock_is_planned_to_be_sold_by_a_date() {
         assert_eq!(plan(body.clone()).await.faults(422), [pointer], "{body}");
     }
     let asked = json!({ "units": 5, "weeks": 1 });
+    let past = json!({ "attributes": { "sell_by": shop.now().plus_ms(-1).to_string() } });
+    shop.patch("/items/hot", past).await.is(200);
+    assert_eq!(plan(json!({})).await.faults(422), ["/weeks"]);
     let calm = shop.post("/prices/calm/markdown", asked.clone()).await.is(200);
     assert!(calm["plan"].is_object(), "what a unit cost is spent, and need not be known: {calm}");
     let even = shop.post("/prices/even/markdown", asked.clone()).await.is(200);

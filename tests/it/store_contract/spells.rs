@@ -4,8 +4,8 @@ use super::{T0, item, on_both, postgres_at, sqlite_in};
 use crate::support::postgres;
 use shopkeeper::{
     domain::{
-        Cents, Item, ItemChange, ItemFields, ItemSpell, Patch, PriceReason, SpellKind, Timestamp,
-        item::ItemPatch,
+        Cents, CompetitorOffer, Condition, Item, ItemChange, ItemFields, ItemSpell, Lottery, Patch,
+        PriceEntry, PriceReason, SpellKind, Timestamp, item::ItemPatch,
     },
     record::store::{NewPrice, Scope, Store},
 };
@@ -191,6 +191,13 @@ const OLD_ITEMS: &str = r#"insert into items (item_id, fields, first_seen_ms, up
     ('d', '{"available":true}', 1, 1700000000004, false, 1004),
     ('e', '{}', 1, 1700000000005, true, 1005)"#;
 
+/// Prices as they were written before SQLite kept them in the order of their keys.
+const OLD_PRICES: &str = "insert into price_ledger (item_id, from_ms, to_ms, price_minor, reason, expected_minor, \
+    chance_ppm) values ('a', 5, 9, 100, 'trial', 95, 250000), ('a', 9, null, 110, 'demand', null, null);
+    insert into competitor_prices (item_id, competitor, observed_at_ms, price_minor, shipping_minor, in_stock, \
+    condition, match_confidence) values ('a', 'rival', 7, 99, 3, true, 'used', 0.75), \
+    ('a', 'other', 8, 98, null, null, 'new', null)";
+
 /// The migrations for one of the databases.
 async fn migrations(database: &str) -> Migrator {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
@@ -205,6 +212,44 @@ async fn what_was_sold_out_is_known_of(store: &dyn Store) {
     assert_eq!(found, [(OUT, 1, Some(50)), (OUT, 3, Some(50)), (OUT, 5, Some(50))]);
     let returned: Vec<bool> = items.iter().map(|item| item.back_on_sale_at.is_some()).collect();
     assert_eq!(returned, [true, false, true, true]);
+    let entry = |price, from, to: Option<i64>, reason| PriceEntry {
+        item: item("a"),
+        price: Cents(price),
+        from: Timestamp(from),
+        to: to.map(Timestamp),
+        reason,
+    };
+    let trial = PriceReason::Trial(Lottery { expected: Cents(95), chance_ppm: 250_000 });
+    let ledger = store.prices_since(Timestamp(0), None, 100).await.unwrap();
+    let kept = [entry(100, 5, Some(9), trial), entry(110, 9, None, PriceReason::Demand)];
+    assert_eq!(ledger, kept);
+    let offers = store.offers_since(Timestamp(0), None, 100).await.unwrap();
+    let rival = CompetitorOffer {
+        competitor: "rival".into(),
+        price: Cents(99),
+        shipping: Some(Cents(3)),
+        in_stock: Some(true),
+        condition: Condition::Used,
+        match_confidence: Some(0.75),
+        observed_at: Timestamp(7),
+    };
+    let other = CompetitorOffer {
+        competitor: "other".into(),
+        price: Cents(98),
+        shipping: None,
+        in_stock: None,
+        condition: Condition::New,
+        match_confidence: None,
+        observed_at: Timestamp(8),
+    };
+    let offers: Vec<CompetitorOffer> = offers.into_iter().map(|price| price.offer).collect();
+    assert_eq!(offers, [rival, other]);
+    // One price of an item is open, as before.
+    let moved =
+        NewPrice { item: item("a"), before: None, price: Cents(120), reason: PriceReason::Demand };
+    store.set_prices(&[moved], T0.plus_ms(60)).await.unwrap();
+    let ledger = store.prices_since(Timestamp(0), None, 100).await.unwrap();
+    assert_eq!(ledger.iter().filter(|entry| entry.to.is_none()).count(), 1, "{ledger:?}");
 }
 
 #[tokio::test]
@@ -214,14 +259,18 @@ async fn a_database_of_before_goes_on_and_knows_what_is_sold_out() {
     let mut connection =
         SqliteConnection::connect_with(&file.create_if_missing(true)).await.unwrap();
     migrations("sqlite").await.run_to(BEFORE_SPELLS, &mut connection).await.unwrap();
-    sqlx::raw_sql(OLD_ITEMS).execute(&mut connection).await.unwrap();
+    for old in [OLD_ITEMS, OLD_PRICES] {
+        sqlx::raw_sql(old).execute(&mut connection).await.unwrap();
+    }
     connection.close().await.unwrap();
     what_was_sold_out_is_known_of(&sqlite_in(folder.path()).await).await;
     let cluster = postgres::shared();
     let url = cluster.database().await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
     migrations("postgres").await.run_to(BEFORE_SPELLS, &mut connection).await.unwrap();
-    sqlx::raw_sql(OLD_ITEMS).execute(&mut connection).await.unwrap();
+    for old in [OLD_ITEMS, OLD_PRICES] {
+        sqlx::raw_sql(old).execute(&mut connection).await.unwrap();
+    }
     connection.close().await.unwrap();
     what_was_sold_out_is_known_of(&postgres_at(&url).await).await;
 }

@@ -134,7 +134,7 @@ pub struct Case {
     pub past: Past,
     /// What may not be done.
     pub limits: ItemLimits,
-    /// How demand answers; units in a week, promoted if the item is. `None` if nothing was learned yet.
+    /// How demand answers; units in a week without a promotion. `None` if nothing was learned yet.
     pub demand: Option<DemandBelief>,
     /// What others ask.
     pub competitors: Option<CompetitorIndex>,

@@ -23,7 +23,10 @@ pub enum MarkdownError {
     #[error("units in a week, elasticity, salvage and prices must be finite, prices above 0")]
     NotANumber,
     /// More than can be reckoned.
-    #[error("{units} units over {weeks} weeks at {prices} prices are too many to reckon")]
+    #[error(
+        "{units} units over {weeks} weeks at {prices} prices are too many to reckon; at most {units_max} for so many \
+         weeks and prices"
+    )]
     TooMuch {
         /// Units on hand.
         units: u64,
@@ -31,6 +34,8 @@ pub enum MarkdownError {
         weeks: u32,
         /// Prices.
         prices: usize,
+        /// Most units for so many weeks and prices; 0 if there are too many of those.
+        units_max: u64,
     },
 }
 
@@ -159,10 +164,13 @@ impl LeftOver {
             return Err(MarkdownError::NotANumber);
         }
         let n = offers.len();
-        let work = f64::from(self.weeks) * n as f64 * (self.units as f64).powi(2);
-        let fits = self.units <= UNITS_MAX && self.weeks <= WEEKS_MAX && n <= PRICES_MAX;
-        if !fits || work > WORK_MAX {
-            return Err(MarkdownError::TooMuch { units: self.units, weeks: self.weeks, prices: n });
+        let each = f64::from(self.weeks) * n as f64;
+        let units_max = ((WORK_MAX / each.max(1.0)).sqrt() as u64).min(UNITS_MAX);
+        let fits = self.weeks <= WEEKS_MAX && n <= PRICES_MAX;
+        if !fits || self.units > units_max {
+            let (units, weeks) = (self.units, self.weeks);
+            let units_max = if fits { units_max } else { 0 };
+            return Err(MarkdownError::TooMuch { units, weeks, prices: n, units_max });
         }
         let n_units = self.units as usize;
         let demands: Vec<Demand> =

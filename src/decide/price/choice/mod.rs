@@ -44,7 +44,7 @@ pub use note::ChoiceNote;
 pub use outcome::{
     Candidate, Change, Choice, ChoiceStatus, CurvePoint, Exploration, NoTrial, RailEffect,
 };
-pub use plan::{MarkdownPlan, NoPlan, plan_markdown};
+pub use plan::{Clearance, MarkdownPlan, NoPlan, plan_markdown};
 pub use rails::{Clash, Rail};
 
 #[cfg(test)]

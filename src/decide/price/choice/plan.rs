@@ -8,7 +8,7 @@ use super::{
     markdown::{LeftOver, MarkdownError, Offer, PricePath},
     model::{Model, is_sound_policy},
     note::ChoiceNote,
-    rails::lay,
+    rails::{holds, lay},
 };
 use crate::{decide::price::Bounds, domain::Cents};
 
@@ -26,11 +26,26 @@ pub enum NoPlan {
     Markdown(MarkdownError),
 }
 
+/// A stock that is to be sold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clearance {
+    /// Units on hand.
+    pub units: u64,
+    /// Weeks until the end; above 0.
+    pub weeks: f64,
+    /// What a unit brings that is left at the end; minor units.
+    pub salvage: f64,
+}
+
 /// How a stock is best sold by a date. Money in minor units, salvage included, fees taken off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MarkdownPlan {
-    /// What it is for.
+    /// What it is for, in as many steps of equal length as there are weeks, rounded up.
     pub left: LeftOver,
+    /// Between which prices it looks.
+    pub bounds: Bounds,
+    /// Whether the best price that stays is the lowest or the highest that is believed: one beyond might bring more.
+    pub is_at_evidence: bool,
     /// The present price and what it would bring if it stayed; `None` if there is none.
     pub now: Option<(Cents, f64)>,
     /// The best price that stays throughout.
@@ -42,12 +57,12 @@ pub struct MarkdownPlan {
 /// The plan for one item; money in minor units.
 ///
 /// Prices are those that every guard-rail but the largest steps allows, within the range that is believed; the mean of
-/// what is believed of demand counts, and stays what it is, the competitors' prices included.
+/// what is believed of demand without a promotion counts, and stays what it is, the competitors' prices included.
 ///
 /// # Errors
 ///
 /// Where a price could not be chosen either, or the plan is too long.
-pub fn plan_markdown(case: &Case, left: LeftOver) -> Result<MarkdownPlan, NoPlan> {
+pub fn plan_markdown(case: &Case, stock: Clearance) -> Result<MarkdownPlan, NoPlan> {
     let because = NoPlan::Because;
     let current = case.past.current;
     let base = current.or(case.list).ok_or(because(ChoiceNote::NoListPrice))?;
@@ -73,15 +88,25 @@ pub fn plan_markdown(case: &Case, left: LeftOver) -> Result<MarkdownPlan, NoPlan
         return Err(because(ChoiceNote::NoEvidence));
     }
     let desk = Desk { case: &case, base, railed: &railed, endings: &endings };
-    let keep: &[Cents] = if desk.keeps() { &[base] } else { &[] };
+    let mut keep: Vec<Cents> = desk.keeps().then_some(base).into_iter().collect();
+    let bounds = model.believed(railed.wide);
+    if Grid::new(&endings, bounds, &[]).is_empty_of_endings() {
+        // The next endings beyond are better than none, as they are to a choice.
+        let below = endings.at_or_below(Cents(bounds.low.0 - 1));
+        let above = endings.at_or_above(Cents(bounds.high.0 + 1));
+        let beyond = below.into_iter().chain([above]);
+        keep.extend(beyond.filter(|&price| holds(railed.wide, price)));
+    }
+    let steps = stock.weeks.ceil().clamp(1.0, f64::from(u32::MAX));
+    let left = LeftOver { units: stock.units, weeks: steps as u32, salvage: stock.salvage };
+    let step = (stock.weeks / steps).min(1.0);
     let offer = |&price: &Cents| Offer {
         price: price.0 as f64,
         money: price.0 as f64 * (1.0 - case.policy.fee_share),
-        demand: model.sample.units(price.0 as f64),
+        demand: step * model.sample.units(price.0 as f64),
     };
-    let bounds = model.believed(railed.wide);
     let value = |price: &Cents| left.value_of(&offer(price));
-    let best = best_single(&Grid::new(&endings, bounds, keep), value);
+    let best = best_single(&Grid::new(&endings, bounds, &keep), value);
     let best = best.ok_or(because(ChoiceNote::NoEnding))?;
     // The prices of the path lie around it: a week with little left is dear, one with much is cheap, within reason.
     let around = Bounds { low: Cents(best.0 / AROUND), high: Cents(best.0.saturating_mul(AROUND)) };
@@ -94,7 +119,8 @@ pub fn plan_markdown(case: &Case, left: LeftOver) -> Result<MarkdownPlan, NoPlan
     let offers: Vec<Offer> = prices.iter().map(offer).collect();
     let path = left.path(&offers).map_err(NoPlan::Markdown)?;
     let now = current.map(|price| (price, value(&price)));
-    Ok(MarkdownPlan { left, now, single: (best, value(&best)), path })
+    let is_at_evidence = best == model.trusted.low || best == model.trusted.high;
+    Ok(MarkdownPlan { left, bounds, is_at_evidence, now, single: (best, value(&best)), path })
 }
 
 /// The best price of a grid, whose values have one hump: the best of some, then of some between its neighbours, until

@@ -89,7 +89,7 @@ fn stock_that_lasts_to_the_delivery_changes_nothing() {
 
 #[test]
 fn a_plan_keeps_the_rules_and_its_path_is_not_worse_than_its_price() {
-    let left = LeftOver { units: 40, weeks: 8, salvage: 500.0 };
+    let left = Clearance { units: 40, weeks: 8.0, salvage: 500.0 };
     let plan = plan_markdown(&markdown(), left).unwrap();
     // The reference's price and money, in minor units.
     assert!((plan.single.0.0 - 4040).abs() <= 1, "{:?}", plan.single);
@@ -121,7 +121,7 @@ fn a_plan_keeps_the_rules_and_its_path_is_not_worse_than_its_price() {
 
 #[test]
 fn without_evidence_or_room_there_is_no_plan() {
-    let left = LeftOver { units: 40, weeks: 8, salvage: 500.0 };
+    let left = Clearance { units: 40, weeks: 8.0, salvage: 500.0 };
     let because = |change: &dyn Fn(&mut Case)| {
         let mut case = markdown();
         change(&mut case);
@@ -136,7 +136,40 @@ fn without_evidence_or_room_there_is_no_plan() {
         (case.limits.price_min, case.limits.recommended_max) = (Some(Cents(90)), Some(Cents(80)));
     });
     assert!(matches!(clash, NoPlan::Because(ChoiceNote::Clash(_))), "{clash:?}");
-    let forever = LeftOver { units: 2_000, weeks: 520, salvage: 0.0 };
+    let forever = Clearance { units: 2_000, weeks: 520.0, salvage: 0.0 };
     let error = plan_markdown(&markdown(), forever).unwrap_err();
-    assert!(matches!(error, NoPlan::Markdown(MarkdownError::TooMuch { .. })), "{error:?}");
+    let NoPlan::Markdown(MarkdownError::TooMuch { units_max, .. }) = error else {
+        panic!("{error:?}")
+    };
+    let most = Clearance { units: units_max, ..forever };
+    assert!(units_max > 100 && plan_markdown(&markdown(), most).is_ok(), "{units_max}");
+}
+
+#[test]
+fn a_part_of_a_week_sells_a_part_of_it() {
+    let plan = |weeks| {
+        plan_markdown(&markdown(), Clearance { units: 1_000, weeks, salvage: 0.0 }).unwrap()
+    };
+    // With so much on hand nothing runs out, and what is sold goes with the time.
+    let [day, week, long] = [1.0 / 7.0, 1.0, 2.5].map(|weeks| plan(weeks).now.unwrap().1);
+    assert!((7.0 * day / week - 1.0).abs() < 1e-9 && (long / week - 2.5).abs() < 1e-9);
+    assert_eq!(plan(2.5).left.weeks, 3);
+}
+
+#[test]
+fn endings_beyond_what_is_believed_are_better_than_none() {
+    let mut case = markdown();
+    case.policy.endings = vec![99];
+    case.policy.step_max = 0.1;
+    // Believed are 44.10 to 53.90, the merchant allows 54.00 to 60.00: the next ending beyond is 54.99.
+    if let Some(demand) = &mut case.demand {
+        demand.evidence = Some(evidence(4_900.0, 4_900.0));
+    }
+    case.limits.price_min = Some(Cents(5_400));
+    case.limits.price_max = Some(Cents(6_000));
+    let plan = plan_markdown(&case, Clearance { units: 5, weeks: 2.0, salvage: 0.0 }).unwrap();
+    assert!(plan.single.0 == Cents(5_499), "{:?}", plan.single);
+    case.limits.price_max = Some(Cents(5_450));
+    let none = plan_markdown(&case, Clearance { units: 5, weeks: 2.0, salvage: 0.0 });
+    assert_eq!(none.unwrap_err(), NoPlan::Because(ChoiceNote::NoEnding));
 }
