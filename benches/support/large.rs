@@ -162,6 +162,7 @@ fn contents(n_items: usize) -> Contents {
         price_response: (n_items <= PRICED_MAX).then(|| price_response(n_items)),
         related,
         report: "{}".into(),
+        settings: String::new(),
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Rises when the layout of [`Contents`] changes; a file of another format is not read.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 const MAGIC: &str = "SHOPKEEPER SNAPSHOT";
 /// Where a search for parameters is kept.
 const SEARCH: &str = "SEARCH";

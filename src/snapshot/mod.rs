@@ -64,6 +64,8 @@ pub struct Contents {
     pub trending: Vec<(u32, f32)>,
     /// What was measured, as JSON text.
     pub report: String,
+    /// How it was trained; under other settings the same events may teach something else.
+    pub settings: String,
 }
 
 /// Everything a request reads, frozen at one training run.

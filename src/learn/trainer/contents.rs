@@ -48,7 +48,7 @@ pub(super) fn is_worse(served: &Snapshot, report: &Report, tolerance: f64) -> Op
 
 pub(super) fn contents(
     log: &EventLog,
-    fitted: Fitted,
+    (fitted, settings): (Fitted, String),
     version: u64,
     (trained_at, as_of): (Timestamp, Timestamp),
     (watermark, merges): (Sequence, i64),
@@ -88,5 +88,6 @@ pub(super) fn contents(
         related: fitted.related,
         trending: fitted.trending,
         report: serde_json::to_string(&fitted.report).unwrap_or_default(),
+        settings,
     }
 }

@@ -366,8 +366,12 @@ impl Trainer {
         let (occasion, is_asked) = (ask.occasion, ask.is_asked());
         let erased = self.read_erasures().await?;
         let merge = self.read_merges().await?;
-        let is_served_whole =
-            served.version > 0 && served.watermark == last && served.merges == merge;
+        let settings = self.params.pipeline.text();
+        let is_set_anew = served.version > 0 && served.settings != settings;
+        let is_served_whole = served.version > 0
+            && served.watermark == last
+            && served.merges == merge
+            && !is_set_anew;
         let searches = self.search_seconds(occasion, served).await?;
         if is_served_whole && !erased && searches.is_none() {
             return skipped("nothing changed since the served snapshot".into());
@@ -396,7 +400,7 @@ impl Trainer {
         };
         // Whoever asked for a search wants to read of it, whatever it found.
         let is_read = occasion == Occasion::AskedToSearch && searches.is_some();
-        let is_needed = erased || found || is_read || served.version == 0;
+        let is_needed = erased || found || is_read || is_set_anew || served.version == 0;
         if is_served_whole && !is_needed {
             return skipped("nothing changed since the served snapshot".into());
         }
@@ -428,6 +432,7 @@ impl Trainer {
         let version = newest.max(served.version) + 1;
         let snapshot: Arc<Snapshot> = {
             let memory = self.memory();
+            let fitted = (fitted, settings);
             Arc::new(contents(&memory.log, fitted, version, (now, as_of), (read_to, merge)).into())
         };
         // A lease that the clock has taken away while the database was away.

@@ -327,6 +327,26 @@ async fn a_periodic_run_that_is_skipped_is_told_of_until_another_ends() {
 }
 
 #[tokio::test]
+async fn other_settings_are_a_reason_to_train_though_nothing_happened() {
+    let mut shop = Shop::open().await;
+    shop.open_doors().await;
+    assert_eq!(shop.train_by_the_clock().await.version, Some(1));
+    assert_eq!(shop.train_by_the_clock().await.outcome, RunOutcome::Skipped);
+    let named = json!({ "models": { "nmf": 1.0 } });
+    let mut restarted = shop
+        .beside_with(|config| {
+            config.scenarios.insert("named".into(), serde_json::from_value(named).unwrap());
+        })
+        .await;
+    let parts = |models: &Value| models["blend"].to_string();
+    assert!(!parts(&restarted.get("/models").await.is(200)).contains("nmf"));
+    assert_eq!(restarted.train_by_the_clock().await.version, Some(2));
+    let bytes = restarted.get("/status").await.is(200)["memory"].to_string();
+    assert!(bytes.contains("nmf"), "{bytes}");
+    assert_eq!(restarted.train().await.outcome, RunOutcome::Skipped, "the same again is not");
+}
+
+#[tokio::test]
 async fn a_pause_of_years_takes_nothing_away() {
     let mut shop = Shop::open().await;
     shop.open_doors().await;
