@@ -1,7 +1,7 @@
 //! How many answers a second, how late, and how current?
 //!
 //! `cargo bench --bench answers` prints all tables but the soak's; names after `--` pick some:
-//! `online-retail` (some 4,000 items, imported and trained), `100k` and `1m` (items that are made up),
+//! `online-retail` (some 4,000 items, imported and trained; also with one sparse model alone), `100k` and `1m` (items that are made up),
 //! `stream` (events pour in and models are trained), `pricing` (a run over 100,000 items), `scan` (every item scored by
 //! its factors, beside reading these from memory), `soak` with a number of minutes (10). Beside each rate stands the limit
 //! of the same run: a bare axum handler that answers as many bytes to as many connections.
@@ -35,6 +35,8 @@ const LARGE: [(&str, usize); 2] = [("100k", 100_000), ("1m", 1_000_000)];
 /// Items whose prices are decided at once.
 const PRICED: usize = 100_000;
 const SOAK_MINUTES: u64 = 10;
+/// A scenario whose lists are those of a sparse model alone.
+const SPARSE: (&str, &str) = ("SCENARIOS__SPARSE__MODELS__ITEM_KNN", "1");
 
 fn main() {
     serve_if_asked();
@@ -64,6 +66,7 @@ fn main() {
                 users: &trained.users,
                 items: &trained.items,
                 floors: rates::Floors { list: Some(0.5), lookup: Some(0.6) },
+                has_sparse: true,
             };
             rates::measure(folder.path(), &target, &mut report);
             rates::print(&report);
@@ -91,6 +94,7 @@ fn main() {
             users: &users,
             items: &items,
             floors: rates::Floors { list: None, lookup: is_bound.then_some(0.6) },
+            has_sparse: false,
         };
         rates::measure(folder.path(), &target, &mut report);
         rates::print(&report);
@@ -111,7 +115,7 @@ impl Trained {
     fn new(dir: &Path) -> Self {
         shop::fill(dir, &mut Report::default());
         let begun = Instant::now();
-        let done = run(dir, &[], &["--json", "train"]);
+        let done = run(dir, &[SPARSE], &["--json", "train"]);
         assert!(done.status.success(), "train: {}", String::from_utf8_lossy(&done.stderr));
         say(format!("trained in {:.1} s", begun.elapsed().as_secs_f64()));
         Self { users: shop::users(dir), items: shop::items(dir) }
@@ -131,7 +135,7 @@ fn make(dir: &Path, n_items: usize) {
 
 /// The service on a shop, which trains when asked only.
 fn serve(dir: &Path, settings: &[(&str, &str)]) -> Service {
-    let settings = [&[("TRAINING__ENABLED", "false")][..], settings].concat();
+    let settings = [&[("TRAINING__ENABLED", "false"), SPARSE][..], settings].concat();
     let service = Service::start(dir, &settings, &[]);
     assert_eq!(service.get("/health/ready").0, 200);
     service

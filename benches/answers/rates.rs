@@ -24,8 +24,8 @@ const ROUND: Duration = Duration::from_millis(400);
 /// No round begins after this, where answers take so long that the last of a round are waited for.
 const ROUNDS_TIME_MAX: Duration = Duration::from_secs(15);
 const WARM_UP: Duration = Duration::from_millis(300);
-/// The kind whose answers are asked for once before.
-const READY: &str = "list, ready";
+/// Kinds whose answers are asked for once before.
+const READY: [&str; 2] = ["list, ready", "sparse list, ready"];
 /// Shoppers who come again and again.
 const N_RETURNING: usize = 500;
 /// Different requests of the other kinds; over the whole catalogue.
@@ -43,6 +43,8 @@ pub(crate) struct Target<'a> {
     pub(crate) users: &'a [String],
     pub(crate) items: &'a [String],
     pub(crate) floors: Floors,
+    /// Whether the model of the scenario `sparse` was fitted.
+    pub(crate) has_sparse: bool,
 }
 
 /// Least parts of the limit that are asked for, if any.
@@ -77,23 +79,31 @@ pub(crate) fn measure(dir: &Path, shop: &Target<'_>, report: &mut Report) {
     let forgetful = serve(dir, &[("RECOMMENDATIONS__CACHE_BYTES_MAX", "0")]);
     let floors = &shop.floors;
     let list = |user: &String| load::get(&format!("/recommendations/{user}?n=10"));
+    let sparse =
+        |user: &String| load::get(&format!("/recommendations/{user}?n=10&scenario=sparse"));
     let related = |item: &String| load::get(&format!("/items/{item}/related"));
     let price = |item: &String| load::get(&format!("/prices/{item}"));
-    let [ready, first, guests, related, prices] = [
+    let [ready, first, sparse, guests, related, prices] = [
         spread(shop.users, N_RETURNING).map(list).collect(),
         spread(shop.users, N_REQUESTS).map(list).collect(),
+        spread(shop.users, N_REQUESTS).map(sparse).collect(),
         visits(shop.items),
         spread(shop.items, N_REQUESTS).map(related).collect(),
         spread(shop.items, N_REQUESTS).map(price).collect(),
     ]
     .map(Arc::new);
     for (what, service, requests, floor) in [
-        (READY, &usual, &ready, floors.list),
+        (READY[0], &usual, &ready, floors.list),
         ("first list", &forgetful, &first, None),
+        (READY[1], &usual, &sparse, floors.list),
+        ("sparse list, first", &forgetful, &sparse, None),
         ("list for a guest's 5 items", &forgetful, &guests, None),
         ("related", &usual, &related, floors.lookup),
         ("price", &usual, &prices, floors.lookup),
     ] {
+        if what.starts_with("sparse") && !shop.has_sparse {
+            continue;
+        }
         let kind = Kind { what, service, requests: requests.clone(), floor };
         measure_kind(shop.name, &kind, report);
     }
@@ -122,7 +132,7 @@ fn measure_kind(shop: &str, kind: &Kind<'_>, report: &mut Report) {
         n_connections: 2,
         pace: Pace::Closed,
     };
-    if kind.what == READY {
+    if READY.contains(&kind.what) {
         load::run(&ours, Until::Sent(ours.requests.len())).all_well();
     }
     let body = load::typical_body(&ours, N_SAMPLE);

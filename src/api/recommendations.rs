@@ -7,7 +7,7 @@ use super::{
     error::{ApiError, Problem},
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
     rendered::{Rendered, json, list_of, page_of, written},
-    shelves::{Asker, shelf_key},
+    shelves::{Asker, n_ranked, shelf_key},
     state::ApiState,
 };
 use crate::{
@@ -390,7 +390,8 @@ async fn answer(
             list_of(&state, &snapshot, asked, (&chosen, deadline), now)
         }
     };
-    let list = if state.shelves.is_quick(&shelf) {
+    let n_ranked = n_ranked(state, &snapshot, &ask, &chosen.policy);
+    let list = if state.shelves.is_quick(&shelf, n_ranked) {
         make(deadline)
     } else {
         state.scoring.run(deadline, make).await?

@@ -6,7 +6,7 @@ use super::{
     policies::Chosen,
     prices::ListQuotes,
     recommendations::{Explored, ListItem, ListReason},
-    shelves::{ShelfKey, popular_now, shelf_of},
+    shelves::{ShelfKey, n_ranked, popular_now, shelf_of},
     state::ApiState,
 };
 use crate::{
@@ -125,7 +125,8 @@ pub fn list_of(
     if let Some(list) = state.shelves.rendered.get(&key).filter(|list| is_true(list, None)) {
         return list;
     }
-    let (shelf, is_hurried) = shelf_of(state, snapshot, &key.shelf, (chosen, deadline));
+    let named = (&key.shelf, n_ranked(state, snapshot, ask, &chosen.policy));
+    let (shelf, is_hurried) = shelf_of(state, snapshot, named, (chosen, deadline), now);
     // Only a stranger, or a list that is to be filled, needs what is popular, and strangers share a list.
     let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
     let is_plain = chosen.policy.exploration_position == 0 && shelf.taste.shown.is_empty();
@@ -161,7 +162,8 @@ pub fn page_of(
 ) -> Rendered {
     let (shelf_key, ask, price, scenario) = wanted;
     let epoch = state.live.catalogue.epoch();
-    let (shelf, is_hurried) = shelf_of(state, snapshot, shelf_key, (chosen, deadline));
+    let named = (shelf_key, n_ranked(state, snapshot, ask, &chosen.policy));
+    let (shelf, is_hurried) = shelf_of(state, snapshot, named, (chosen, deadline), now);
     let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
     let made = (&*shelf, popular, ask, chosen);
     let list = render(state, snapshot, made, (epoch, price, first_rank, scenario), (now, now));

@@ -10,7 +10,7 @@ use super::{
     state::ApiState,
 };
 use crate::{
-    decide::recommend::{Popular, Recent, Shelf, TrendingNow, taste},
+    decide::recommend::{Ask, Policy, Popular, Recent, Shelf, TrendingNow, taste},
     domain::{EventKind, ItemId, Sequence, ShopperId, Timestamp},
     learn::{dataset::Weighting, sessions::visits::is_interest},
     live::shoppers::LiveEvent,
@@ -129,8 +129,9 @@ impl Shelves {
     }
 
     /// Whether a shelf is ready, or takes so little that nobody notices.
-    pub fn is_quick(&self, key: &ShelfKey) -> bool {
-        !self.fill_time.is_above(QUICK) || self.filled.peek(key).is_some()
+    pub fn is_quick(&self, key: &ShelfKey, n_ranked: usize) -> bool {
+        let is_ready = || self.filled.peek(key).is_some_and(|shelf| shelf.holds(n_ranked));
+        !self.fill_time.is_above(QUICK) || is_ready()
     }
 
     /// Bytes held.
@@ -187,15 +188,23 @@ pub fn shelf_key(
     }
 }
 
-/// The shelf of this name, from the cache or filled now; and whether there was no time for that, so that it
-/// holds no scores.
+/// How many items a request needs of a shelf, apart from those that the shopper's own past hides.
+pub fn n_ranked(state: &ApiState, snapshot: &Snapshot, ask: &Ask, policy: &Policy) -> usize {
+    let is_plain = state.rule_book().is_empty() && !policy.rearranges();
+    let n = ask.n + ask.exclude.len() + ask.context.len();
+    Shelf::n_ranked(snapshot, if is_plain { n } else { usize::MAX })
+}
+
+/// The shelf of this name with `n_ranked` items, from the cache or filled now; and whether there was no time for that, so
+/// that it holds no scores.
 pub fn shelf_of(
     state: &ApiState,
     snapshot: &Snapshot,
-    key: &ShelfKey,
+    (key, n_ranked): (&ShelfKey, usize),
     (chosen, deadline): (&Chosen, Deadline),
+    now: Timestamp,
 ) -> (Arc<Shelf>, bool) {
-    if let Some(shelf) = state.shelves.filled.get(key) {
+    if let Some(shelf) = state.shelves.filled.get(key).filter(|shelf| shelf.holds(n_ranked)) {
         return (shelf, false);
     }
     let mut recent: Vec<Recent> = Vec::new();
@@ -269,7 +278,10 @@ pub fn shelf_of(
         return (Arc::new(Shelf::without_scores(taste)), true);
     }
     let begun = Instant::now();
-    let shelf = Arc::new(Shelf::fill(snapshot, taste, chosen.policy.blend()));
+    let hide = chosen.policy.hide(state.hide_policy());
+    let hidden = taste.purchase_times().filter(|&at| now < hide.purchase_ends(at)).count();
+    let n_ranked = n_ranked.max(Shelf::n_ranked(snapshot, hidden + taste.seen.len()));
+    let shelf = Arc::new(Shelf::fill(snapshot, taste, chosen.policy.blend(), n_ranked));
     state.shelves.fill_time.took(begun.elapsed());
     // A stranger's shelf holds nothing that is worth a place.
     if shelf.ranked.is_some() {

@@ -87,7 +87,7 @@ impl Policy {
     }
 
     /// Whether lists are more than the best items in their order.
-    pub(super) fn rearranges(&self) -> bool {
+    pub fn rearranges(&self) -> bool {
         self.diversity > 0.0
             || self.relevance_min > 0.0
             || self.rotates()

@@ -5,15 +5,19 @@ use crate::{
     domain::{ItemId, Timestamp},
     learn::{
         dataset::ItemIdx,
-        recommenders::{Blend, FittedModel, Query, ScoreRoom},
+        recommenders::{Blend, EXACT_ITEMS_MAX, FittedModel, Query, ScoreRoom},
         sessions,
     },
     snapshot::Snapshot,
 };
 use std::cell::RefCell;
 
-/// Items kept; three times the longest list, so that exclusions seldom exhaust it.
+/// Most items kept: three times the longest list, and enough for rules to choose from.
 const RANKED_MAX: usize = 300;
+/// Fewest kept.
+const RANKED_MIN: usize = 50;
+/// Items kept for each one that is wanted or known to be left out, so that others seldom exhaust them.
+const RANKED_EACH: usize = 3;
 
 /// A shopper's taste and the items that the models put first for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +33,28 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Scores every item for a taste, by the models of `mix` if any of them is there, and keeps the best.
-    pub fn fill(snapshot: &Snapshot, taste: Taste, mix: Option<Blend>) -> Self {
+    /// Scores every item for a taste, by the models of `mix` if any of them is there, and keeps the `n_ranked` best.
+    pub fn fill(snapshot: &Snapshot, taste: Taste, mix: Option<Blend>, n_ranked: usize) -> Self {
         let is_fitted = |mix: &Blend| snapshot.models.iter().any(|model| mix.has(model.kind()));
         let mix = mix.filter(is_fitted);
-        let ranked = best_items(snapshot, (&taste, mix.as_ref()), RANKED_MAX, |_| true);
+        let ranked = best_items(snapshot, (&taste, mix.as_ref()), n_ranked, |_| true);
         let is_complete = ranked.as_ref().is_none_or(|r| r.len() == snapshot.items.len());
         Self { taste, ranked: ranked.map(Vec::into_boxed_slice), is_complete, mix }
+    }
+
+    /// How many items are to be kept for a list of `n` after some have been left out; [`usize::MAX`] for as many as ever
+    /// are. Of a large catalogue always so many: which of its items are scored exactly follows from how many are wanted,
+    /// and the same request must have the same list whatever was asked before.
+    pub fn n_ranked(snapshot: &Snapshot, n: usize) -> usize {
+        if snapshot.items.len() > EXACT_ITEMS_MAX {
+            return RANKED_MAX;
+        }
+        n.saturating_mul(RANKED_EACH).clamp(RANKED_MIN, RANKED_MAX)
+    }
+
+    /// Whether as many items as this are kept, or all there are.
+    pub fn holds(&self, n_ranked: usize) -> bool {
+        self.is_complete || self.ranked.as_ref().is_none_or(|ranked| ranked.len() >= n_ranked)
     }
 
     /// A taste for which there was no time to ask any model.

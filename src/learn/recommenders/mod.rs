@@ -47,7 +47,7 @@ pub use als::{Als, AlsParams};
 pub use blend::{Blend, Blended, ScoreRoom};
 pub use bpr::{Bpr, BprParams};
 pub use ease::{Ease, EaseParams};
-pub use factors::{FactorScores, ItemFactors};
+pub use factors::{EXACT_ITEMS_MAX, FactorScores, ItemFactors};
 pub use item_knn::{ItemKnn, ItemKnnParams};
 pub use kind::{FittedModel, ModelError, ModelKind, ModelParams, Start, fit, fit_from};
 pub use logistic_mf::{LogisticMf, LogisticMfParams};

@@ -23,30 +23,87 @@ pub fn top_n(
         return Vec::new();
     }
     let room = n.saturating_mul(4).min(scores.len());
-    let mut ranked: Vec<(ItemIdx, f32)> = Vec::with_capacity(room);
+    let mut ranked: Vec<u64> = Vec::with_capacity(room + LANES);
     let mut least: Option<f32> = None;
-    for (item, &score) in (0..).map(ItemIdx).zip(scores) {
+    for (chunk, first) in scores.chunks(LANES).zip((0..).step_by(LANES)) {
         // What is as good as the worst of those kept but comes later is no better.
-        if least.is_none_or(|least| score > least) && keep(item) {
-            ranked.push((item, score));
-            if ranked.len() >= n.saturating_mul(4) {
-                ranked.select_nth_unstable_by(n - 1, best_first);
-                ranked.truncate(n);
-                least = Some(ranked[n - 1].1);
+        let is_better = |score: f32| least.is_none_or(|least| score > least);
+        if least.is_some_and(|least| !may_be_above(chunk, least)) {
+            continue;
+        }
+        for (item, &score) in (first..).map(ItemIdx).zip(chunk) {
+            if is_better(score) && keep(item) {
+                ranked.push(key(item, score));
             }
+        }
+        if ranked.len() >= n.saturating_mul(4) {
+            ranked.select_nth_unstable(n - 1);
+            ranked.truncate(n);
+            least = Some(of_key(ranked[n - 1]).1);
         }
     }
     if n < ranked.len() {
-        ranked.select_nth_unstable_by(n - 1, best_first);
+        ranked.select_nth_unstable(n - 1);
         ranked.truncate(n);
     }
-    ranked.sort_unstable_by(best_first);
-    ranked
+    ranked.sort_unstable();
+    ranked.into_iter().map(of_key).collect()
 }
+
+/// Scores looked at together: most of them are not good enough.
+const LANES: usize = 16;
+
+/// Whether any score is above the least, if there are as many as are compared at once.
+fn may_be_above(scores: &[f32], least: f32) -> bool {
+    let Ok(scores) = <&[f32; LANES]>::try_from(scores) else { return true };
+    scores.iter().map(|&score| u32::from(score > least)).sum::<u32>() > 0
+}
+
+/// A number that rises in the order of [`best_first`]: numbers are sorted without branches.
+fn key(item: ItemIdx, score: f32) -> u64 {
+    let bits = score.to_bits();
+    // Rises as `f32::total_cmp` does: below 0, the larger number is the lower one.
+    let rising = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+    u64::from(!rising) << 32 | u64::from(item.0)
+}
+
+/// What a key was made from.
+fn of_key(key: u64) -> (ItemIdx, f32) {
+    let rising = !((key >> 32) as u32);
+    let bits = if rising & SIGN == 0 { !rising } else { rising & !SIGN };
+    (ItemIdx(key as u32), f32::from_bits(bits))
+}
+
+const SIGN: u32 = 1 << 31;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_list_is_the_beginning_of_all_that_is_kept_in_order(
+            scores in prop::collection::vec(prop_oneof![-3.0..3.0_f32, (-2_i8..=2).prop_map(f32::from)], 0..400),
+            n in 0..60_usize,
+            odd in 1..5_u32,
+        ) {
+            let keep = |item: ItemIdx| item.0.is_multiple_of(odd);
+            let mut all: Vec<_> = (0..).map(ItemIdx).zip(scores.iter().copied()).collect();
+            all.retain(|pick| keep(pick.0));
+            all.sort_by(best_first);
+            all.truncate(n);
+            prop_assert_eq!(top_n(&scores, n, keep), all);
+        }
+
+        #[test]
+        fn a_key_orders_as_items_are_ordered(a: (u32, u32), b: (u32, u32)) {
+            let [a, b] = [a, b].map(|(item, bits)| (ItemIdx(item), f32::from_bits(bits)));
+            prop_assert_eq!(key(a.0, a.1).cmp(&key(b.0, b.1)), best_first(&a, &b));
+            let (item, score) = of_key(key(a.0, a.1));
+            prop_assert_eq!((item, score.to_bits()), (a.0, a.1.to_bits()));
+        }
+    }
 
     #[test]
     fn the_best_come_first_and_ties_go_to_the_lower_position() {

@@ -1,6 +1,6 @@
 //! Lists: personal, fresh, explained, and never with what must not be shown.
 
-use crate::support::shop::{Shop, ids};
+use crate::support::shop::{NOW, Shop, ids};
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -21,6 +21,36 @@ async fn list(shop: &Shop, path: &str) -> Value {
     let cursor = fields.remove("next_cursor").unwrap();
     assert!(cursor.is_null() || !fields["items"].as_array().unwrap().is_empty());
     list
+}
+
+#[tokio::test]
+async fn a_list_is_the_beginning_of_a_longer_one_however_much_is_left_out() {
+    let mut shop = Shop::open().await;
+    let event = |kind: &str, user: i64, item: i64| {
+        let at = NOW.0 - (user + item) * 60_000;
+        json!({ "type": kind, "user": format!("u{user}"), "item": format!("i{item}"), "timestamp": at })
+    };
+    let clicks = (0..30).flat_map(|user| (0..40).map(move |n| (user, (user * 7 + n * 11) % 200)));
+    let clicks = clicks.map(|(user, item)| event("click", user, item)).collect::<Vec<_>>();
+    shop.post("/events", clicks[..600].to_vec().into()).await.is(200);
+    shop.post("/events", clicks[600..].to_vec().into()).await.is(200);
+    shop.train().await;
+    // What is left out later: most of the best, by purchases of today.
+    let best = shop.get("/recommendations/u1?n=100").await.is(200);
+    let best: Vec<String> = ids(&best).into_iter().map(str::to_owned).collect();
+    assert_eq!(best.len(), 100);
+    let bought = |item: &String| json!({ "type": "purchase", "user": "u2", "item": item, "timestamp": NOW.0 });
+    shop.post("/events", best[..60].iter().map(bought).collect()).await.is(200);
+    for user in ["u2", "u3"] {
+        let short = shop.get(&format!("/recommendations/{user}?n=4")).await.is(200);
+        let all = shop.get(&format!("/recommendations/{user}?n=100")).await.is(200);
+        assert_eq!(ids(&all)[..4], ids(&short)[..]);
+        let exclude = ids(&all)[..90].join(",");
+        let rest =
+            shop.get(&format!("/recommendations/{user}?n=10&exclude={exclude}")).await.is(200);
+        assert_eq!(ids(&all)[90..], ids(&rest)[..]);
+        assert!(user != "u2" || ids(&all).iter().all(|item| !best[..60].iter().any(|b| b == item)));
+    }
 }
 
 #[tokio::test]
