@@ -5,11 +5,8 @@ use crate::{
         ApiState, answers::Answers, policies::Policies, router, rule_book::RuleBook,
         scoring::Scoring, shelves::Shelves, sieves::Sieves, state::ApiParts,
     },
-    config::{Config, GoalName},
-    decide::price::{
-        Brakes, PricePolicy,
-        choice::{ChoicePolicy, ExplorePolicy, Goal},
-    },
+    config::Config,
+    decide::price::{Brakes, PricePolicy, choice::ExplorePolicy},
     domain::{Clock, SystemClock},
     learn::{
         dataset::Weighting,
@@ -20,7 +17,7 @@ use crate::{
     },
     lifecycle::Lifecycle,
     live::{Live, catalogue::Catalogue, follower::Follower, shoppers::Shoppers},
-    pricing::Pricing,
+    pricing::{PolicyBook, Pricing},
     record::{
         ingest::{Committer, ingest},
         store::{Store, StoreError, postgres::PostgresStore, sqlite::SqliteStore},
@@ -126,6 +123,7 @@ impl App {
             catalogue: Catalogue::new(config.catalogue.items_max),
             shoppers: Shoppers::new(config.live.shoppers_max, config.live.events_per_shopper_max),
             rules: arc_swap::ArcSwap::default(),
+            price_policies: arc_swap::ArcSwap::default(),
         });
         let served = snapshots.current();
         let watermark = (served.watermark, served.merges);
@@ -156,13 +154,12 @@ impl App {
         };
         let (trainer, requests): (Trainer, TrainRequests) =
             Trainer::new(parts, trainer_params(&config));
-        let price_policy = Arc::new(price_policy(&config));
         let pricing = Arc::new(Pricing {
             store: store.clone(),
             clock: clock.clone(),
             live: live.clone(),
             snapshots: snapshots.clone(),
-            policy: price_policy.clone(),
+            policies: Arc::new(PolicyBook::new(price_policy(&config), config.price_terms())),
             currency: config.currency(),
             pool,
             keep_runs: config.pricing.keep_runs,
@@ -173,7 +170,6 @@ impl App {
         let state = ApiState::from(ApiParts {
             sieves,
             currency: config.currency(),
-            price_policy,
             pricing,
             started_at: clock.now(),
             trainer: requests,
@@ -289,30 +285,16 @@ fn weighting(config: &Config) -> Weighting {
 
 pub(crate) fn price_policy(config: &Config) -> PricePolicy {
     let p = &config.pricing;
+    let explore = ExplorePolicy {
+        enabled: p.explore,
+        loss_max: p.explore_loss_max,
+        share: p.explore_share,
+        dwell_days: p.dwell_days,
+    };
     PricePolicy {
         enabled: p.enabled,
         market: p.market.clone(),
-        choice: ChoicePolicy {
-            goal: match p.goal {
-                GoalName::Profit => Goal::Profit,
-                GoalName::Revenue => Goal::Revenue,
-                GoalName::Units => Goal::Units,
-                GoalName::Mixture => Goal::Mixture(p.profit_share),
-            },
-            margin_floor: p.margin_floor,
-            step_max: p.step_max,
-            step_30d_max: p.step_30d_max,
-            endings: p.endings.clone(),
-            fee_share: p.fee_share,
-            salvage_share: p.salvage_share,
-            corridor: if let [low, high] = p.corridor[..] { Some([low, high]) } else { None },
-            explore: ExplorePolicy {
-                enabled: p.explore,
-                loss_max: p.explore_loss_max,
-                share: p.explore_share,
-                dwell_days: p.dwell_days,
-            },
-        },
+        choice: config.price_terms().choice(explore),
         competition: p.competition.clone(),
         brakes: Brakes {
             moved_share_max: p.moved_share_max,

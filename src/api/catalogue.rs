@@ -152,7 +152,8 @@ async fn change(
 ///
 /// A cost that has jumped may be a slip of the pen: what follows from it is left to the next run, which waits for a person.
 fn into_bounds(state: &ApiState, item: &Item, cost_before: Option<Cents>) -> Option<NewPrice> {
-    let policy = Some(&state.price_policy).filter(|policy| policy.enabled)?;
+    let policies = state.pricing.policies();
+    let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
     let in_force = item.price_in_force.filter(|_| !item.removed)?;
     let jump = item
         .fields
@@ -162,7 +163,7 @@ fn into_bounds(state: &ApiState, item: &Item, cost_before: Option<Cents>) -> Opt
     if jump {
         return None;
     }
-    let bounds = hard_bounds(item, policy, state.currency)?;
+    let bounds = hard_bounds(item, &policy, state.currency)?;
     let price = Some(bounds.clamp(in_force)).filter(|&price| price != in_force)?;
     let (item, before) = (item.item_id.clone(), Some(in_force));
     Some(NewPrice { item, before, price, reason: PriceReason::GuardRail })

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     decide::price::{
-        Bounds,
+        Bounds, Scope,
         choice::{Case, Change, Choice, CurvePoint, NoTrial, RailEffect, choose},
+        situation::standstill,
     },
     domain::{Cents, ItemId, Timestamp, time::HOUR_MS},
     learn::demand::response::{DemandBelief, Elasticity},
@@ -177,6 +178,8 @@ pub struct ExplanationAnswer {
     item: String,
     /// Where.
     market: String,
+    /// Price policies that hold for it, the strongest first, but that of the shop.
+    policies: Vec<String>,
     /// The price in force.
     price: Option<Money>,
     /// What would be chosen now, were the item free to move and not on trial.
@@ -233,10 +236,10 @@ pub async fn get_explanation(
     let now = state.clock.now();
     let case = state.pricing.case(&entry, now).await?;
     let last = state.store.last_price_decision(&item).await?;
-    let (owner, standstill) = (
-        state.clone(),
-        crate::decide::price::situation::standstill(&entry.item.fields, &state.price_policy),
-    );
+    let policies = state.pricing.policies();
+    let standstill = standstill(&entry.item.fields, &policies.of(&entry.item));
+    let scopes = policies.scopes_of(&entry.item);
+    let owner = state.clone();
     // A curve over many prices takes its time; not on a thread that answers.
     let answer = tokio::task::spawn_blocking(move || {
         let choice = choose(&case);
@@ -246,6 +249,7 @@ pub async fn get_explanation(
         });
         let mut answer = explain(&owner, &case, choice, now);
         answer.last_decision = last_decision;
+        answer.policies = scopes.iter().map(Scope::to_string).collect();
         let open = entry.trail.last().filter(|entry| entry.to.is_none());
         let lottery = open.and_then(|entry| entry.reason.lottery());
         answer.trial.in_force_is_drawn = lottery.is_some();
@@ -280,6 +284,7 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
     ExplanationAnswer {
         item: case.item.to_string(),
         market: case.market.clone(),
+        policies: Vec::new(),
         price: case.past.current.map(money),
         chosen: choice.price.map(money),
         status: choice.status.name(),

@@ -21,6 +21,7 @@ pub mod middleware;
 pub mod operator;
 pub mod people;
 pub mod policies;
+pub mod price_policies;
 pub mod price_runs;
 pub mod prices;
 pub mod prior_price;

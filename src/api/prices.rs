@@ -115,7 +115,8 @@ pub struct HistoryAnswer {
 
 /// The quote for an item as it is now; `None` if it has no price.
 pub fn quote_of(state: &ApiState, entry: &Entry, now: Timestamp) -> Option<Quote> {
-    quote(&entry.item, &entry.trail, now, ttl_ms(state), &state.price_policy)
+    let policies = state.pricing.policies();
+    quote(&entry.item, &entry.trail, now, ttl_ms(state), &policies.of(&entry.item))
 }
 
 fn ttl_ms(state: &ApiState) -> i64 {

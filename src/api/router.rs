@@ -6,8 +6,8 @@ use super::{
     error::ApiError,
     events, experiments, explanation, markdown,
     middleware::{self, Observe},
-    operator, people, price_runs, prices, prior_price, quotes, recommendations, related, rules,
-    simulation,
+    operator, people, price_policies, price_runs, prices, prior_price, quotes, recommendations,
+    related, rules, simulation,
     state::ApiState,
     why,
 };
@@ -75,6 +75,12 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(explanation::get_elasticity))
         .routes(routes!(simulation::post_simulate))
         .routes(routes!(markdown::post_markdown))
+        .routes(routes!(price_policies::get_policies))
+        .routes(routes!(
+            price_policies::get_policy,
+            price_policies::put_policy,
+            price_policies::delete_policy
+        ))
         .routes(routes!(price_runs::get_runs, price_runs::post_run))
         .routes(routes!(price_runs::get_run))
         .routes(routes!(price_runs::get_decisions))

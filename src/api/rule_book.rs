@@ -2,7 +2,7 @@
 
 use crate::{
     decide::rules::{CheckedRule, Rule, RuleSet},
-    domain::{StoredRule, StoredRules, Timestamp},
+    domain::{StoredDirective, StoredDirectives, Timestamp},
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ pub struct Book {
 }
 
 impl Book {
-    fn read(stored: &StoredRules, minor_digits: u32) -> Self {
-        let read = stored.rules.iter().filter_map(|rule| checked(rule, minor_digits));
+    fn read(stored: &StoredDirectives, minor_digits: u32) -> Self {
+        let read = stored.directives.iter().filter_map(|rule| checked(rule, minor_digits));
         let rules: Vec<_> = read.map(Arc::new).collect();
         let times = |rule: &Arc<CheckedRule>| [rule.rule().valid_from, rule.rule().valid_until];
         let mut turns: Vec<Timestamp> = rules.iter().flat_map(times).flatten().collect();
@@ -45,7 +45,7 @@ impl Book {
 
 /// A stored rule that can no longer be read (the shop has changed its currency, say) is left out, and
 /// the log says so.
-fn checked(stored: &StoredRule, minor_digits: u32) -> Option<CheckedRule> {
+fn checked(stored: &StoredDirective, minor_digits: u32) -> Option<CheckedRule> {
     let rule =
         serde_json::from_value::<Rule>(stored.body.clone()).map_err(|error| error.to_string());
     let checked = rule.and_then(|rule| {
@@ -57,7 +57,7 @@ fn checked(stored: &StoredRule, minor_digits: u32) -> Option<CheckedRule> {
     });
     checked
         .inspect_err(|error| {
-            tracing::warn!(rule.id = %stored.rule_id, %error, "a stored rule cannot be read and is not applied");
+            tracing::warn!(rule.id = stored.name, %error, "a stored rule cannot be read and is not applied");
         })
         .ok()
 }
@@ -68,7 +68,7 @@ pub struct RuleBook(ArcSwap<Book>);
 
 impl RuleBook {
     /// The book of these rules.
-    pub fn of(&self, stored: &StoredRules, minor_digits: u32) -> Arc<Book> {
+    pub fn of(&self, stored: &StoredDirectives, minor_digits: u32) -> Arc<Book> {
         let known = self.0.load();
         if known.revision == stored.revision {
             return known.clone();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     decide::rules::{CheckedRule, LINT_RULES_MAX, Rule, lint},
-    domain::RuleId,
+    domain::{DirectiveKind, RuleId},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ fn rule_of(state: &ApiState, mut body: Value, id: Option<&RuleId>) -> Result<Rul
 #[utoipa::path(get, path = "/rules", tag = "shop", responses((status = 200, body = RulesAnswer)))]
 pub async fn get_rules(State(state): State<ApiState>) -> Json<RulesAnswer> {
     let stored = state.live.rules.load();
-    Json(RulesAnswer { rules: stored.rules.iter().map(|rule| rule.body.clone()).collect() })
+    Json(RulesAnswer { rules: stored.directives.iter().map(|rule| rule.body.clone()).collect() })
 }
 
 /// One rule.
@@ -104,8 +104,7 @@ pub async fn get_rule(
     Path(rule): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let stored = state.live.rules.load();
-    let found = stored.rules.iter().find(|stored| stored.rule_id.as_str() == rule);
-    let found = found.ok_or(ApiError::NotFound { what: "rule", id: rule })?;
+    let found = stored.named(&rule).ok_or(ApiError::NotFound { what: "rule", id: rule })?;
     Ok(Json(found.body.clone()))
 }
 
@@ -125,12 +124,13 @@ pub async fn put_rule(
     let text =
         text.map_err(|error| ApiError::Internal(format!("a rule cannot be written: {error}")))?;
     let now = state.clock.now();
-    let had = state.store.change_rule(&id, Some(&text), now, LINT_RULES_MAX as u32).await?;
+    let named = (DirectiveKind::Rule, id.as_str());
+    let had = state.store.change_directive(named, Some(&text), now, LINT_RULES_MAX as u32).await?;
     let Some(had) = had else {
         let detail = format!("there are {LINT_RULES_MAX} rules already; remove one first");
         return Err(ApiError::Conflict(detail));
     };
-    reload(&state).await?;
+    state.live.follow_directives(&*state.store, DirectiveKind::Rule).await?;
     Ok((if had { StatusCode::OK } else { StatusCode::CREATED }, Json(text)))
 }
 
@@ -142,21 +142,13 @@ pub async fn delete_rule(
     Path(rule): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = rule_id(&rule)?;
-    let had = state.store.change_rule(&id, None, state.clock.now(), 0).await?;
-    reload(&state).await?;
+    let named = (DirectiveKind::Rule, id.as_str());
+    let had = state.store.change_directive(named, None, state.clock.now(), 0).await?;
+    state.live.follow_directives(&*state.store, DirectiveKind::Rule).await?;
     if had != Some(true) {
         return Err(ApiError::NotFound { what: "rule", id: rule });
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Takes over what was just written, so that the very next answer follows it.
-async fn reload(state: &ApiState) -> Result<(), ApiError> {
-    let known = state.live.rules.load().revision;
-    if let Some(rules) = state.store.rules(known).await? {
-        state.live.apply_rules(rules);
-    }
-    Ok(())
 }
 
 /// Looks through the rules, with some added or changed but none written: which match nothing, empty lists,
@@ -178,8 +170,8 @@ pub async fn post_lint(
         rules.push(rule);
     }
     let stored = state.live.rules.load_full();
-    for stored in &stored.rules {
-        if !rules.iter().any(|rule: &Rule| rule.id == stored.rule_id) {
+    for stored in &stored.directives {
+        if !rules.iter().any(|rule: &Rule| rule.id.as_str() == stored.name) {
             rules.extend(serde_json::from_value::<Rule>(stored.body.clone()).ok());
         }
     }

@@ -12,7 +12,6 @@ use crate::{
     config::Config,
     decide::{
         filter::{Filter, Sieve},
-        price::PricePolicy,
         recommend::{Ask, Gate, Goods, HidePolicy, Policy, Taste},
         rules::RuleSet,
     },
@@ -89,8 +88,6 @@ pub struct ApiParts {
     pub runs: Arc<RecentRuns>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// How prices are decided.
-    pub price_policy: Arc<PricePolicy>,
     /// What decides them.
     pub pricing: Arc<Pricing>,
     /// When the service started.

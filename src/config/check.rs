@@ -1,7 +1,7 @@
 //! Whether the settings make sense; every message names its key.
 
 use super::{Config, ConfigError};
-use crate::decide::{experiment::Experiment, recommend::Policy};
+use crate::decide::{experiment::Experiment, price::WrongTerm, recommend::Policy};
 use crate::learn::recommenders::{FitError, ModelError};
 use std::fmt::Display;
 
@@ -210,27 +210,16 @@ impl Config {
 
     fn check_pricing(&self) -> Result<(), ConfigError> {
         let pricing = &self.pricing;
-        let margin = pricing.margin_floor;
-        rule(
-            (0.0..=10.0).contains(&margin),
-            "pricing.margin_floor",
-            "must be from 0 to 10",
-            margin,
-        )?;
+        if let Some(WrongTerm { key, rule, value }) = self.price_terms().check().into_iter().next()
+        {
+            return Err(ConfigError::Value { key: format!("pricing.{key}"), rule, value });
+        }
         for (key, share) in [
-            ("pricing.profit_share", pricing.profit_share),
-            ("pricing.step_max", pricing.step_max),
-            ("pricing.fee_share", pricing.fee_share),
-            ("pricing.salvage_share", pricing.salvage_share),
-            ("pricing.explore_loss_max", pricing.explore_loss_max),
             ("pricing.explore_share", pricing.explore_share),
             ("pricing.moved_share_max", pricing.moved_share_max),
         ] {
             rule((0.0..=1.0).contains(&share), key, SHARE, share)?;
         }
-        let month = pricing.step_30d_max;
-        let allowed = "must be from pricing.step_max to 10";
-        rule((pricing.step_max..=10.0).contains(&month), "pricing.step_30d_max", allowed, month)?;
         let jump = pricing.cost_jump_max;
         rule((0.0..=10.0).contains(&jump), "pricing.cost_jump_max", "must be from 0 to 10", jump)?;
         for (key, days) in [
@@ -239,18 +228,6 @@ impl Config {
         ] {
             rule((0.0..=365.0).contains(&days), key, "must be from 0 to 365", days)?;
         }
-        let is_corridor = match pricing.corridor[..] {
-            [] => true,
-            [low, high] => 0.0 < low && low <= high && high <= 10.0,
-            _ => false,
-        };
-        let corridor = format!("{:?}", pricing.corridor);
-        let allowed = "must be empty, or two shares above 0 and at most 10, the lower first";
-        rule(is_corridor, "pricing.corridor", allowed, corridor)?;
-        let endings = format!("{:?}", pricing.endings);
-        let are_endings = pricing.endings.len() <= 100
-            && pricing.endings.iter().all(|&ending| ending < 1_000_000);
-        rule(are_endings, "pricing.endings", "must be at most 100 numbers below 1000000", endings)?;
         rule(
             !pricing.market.is_empty() && pricing.market.len() <= 64,
             "pricing.market",

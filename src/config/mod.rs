@@ -8,7 +8,7 @@ mod check;
 use crate::{
     decide::{
         experiment::{Experiment, Settings},
-        price::{competition::CompetitionPolicy, law::LawTable},
+        price::{GoalName, PriceTerms, competition::CompetitionPolicy, law::LawTable},
         recommend::Policy,
     },
     domain::{Currency, time::MINUTE_MS},
@@ -44,20 +44,6 @@ pub enum ConfigError {
         /// What it is.
         value: String,
     },
-}
-
-/// What prices are to be good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GoalName {
-    /// Money left after costs.
-    Profit,
-    /// Money taken.
-    Revenue,
-    /// As many units as the margin floor allows.
-    Units,
-    /// `pricing.profit_share` of profit and the rest of revenue.
-    Mixture,
 }
 
 /// A string that never shows itself: keys and passwords.
@@ -314,6 +300,25 @@ impl Config {
         let mut all = written.as_object().cloned().unwrap_or_default();
         all.extend(settings.clone());
         serde_json::from_value(all.into()).map_err(|error| error.to_string())
+    }
+
+    /// How prices move where nothing else is laid down.
+    pub fn price_terms(&self) -> PriceTerms {
+        let p = &self.pricing;
+        PriceTerms {
+            enabled: p.enabled,
+            goal: p.goal,
+            profit_share: p.profit_share,
+            margin_floor: p.margin_floor,
+            step_max: p.step_max,
+            step_30d_max: p.step_30d_max,
+            endings: p.endings.clone(),
+            fee_share: p.fee_share,
+            salvage_share: p.salvage_share,
+            corridor: p.corridor.clone(),
+            explore: p.explore,
+            explore_loss_max: p.explore_loss_max,
+        }
     }
 
     /// The compiled-in defaults.

@@ -3,7 +3,7 @@
 
 use super::{Live, catalogue::TRAIL_MS};
 use crate::{
-    domain::{Clock, PriceEntry, Sequence, Timestamp, UserId},
+    domain::{Clock, DirectiveKind, PriceEntry, Sequence, Timestamp, UserId},
     record::store::{Store, StoreError},
     telemetry::Metrics,
 };
@@ -136,9 +136,8 @@ impl Follower {
                 }
             }
         }
-        let known = self.live.rules.load().revision;
-        if let Some(rules) = self.store.rules(known).await? {
-            self.live.apply_rules(rules);
+        for kind in DirectiveKind::ALL {
+            self.live.follow_directives(&*self.store, kind).await?;
         }
         loop {
             let events = self.store.events_after(self.sequence, PAGE).await?;

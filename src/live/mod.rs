@@ -9,12 +9,16 @@ pub mod follower;
 pub mod shoppers;
 
 use crate::{
-    domain::{Event, ItemId, Sequence, StoredRules, Timestamp, UserId},
-    record::{ingest::Committed, store::Known},
+    domain::{DirectiveKind, Event, ItemId, Sequence, StoredDirectives, Timestamp, UserId},
+    record::{
+        ingest::Committed,
+        store::{Known, Store, StoreError},
+    },
 };
 use arc_swap::ArcSwap;
 use catalogue::Catalogue;
 use shoppers::Shoppers;
+use std::sync::Arc;
 
 /// Everything live.
 pub struct Live {
@@ -23,18 +27,37 @@ pub struct Live {
     /// Recent events by shopper.
     pub shoppers: Shoppers,
     /// What the shop's people want shown.
-    pub rules: ArcSwap<StoredRules>,
+    pub rules: ArcSwap<StoredDirectives>,
+    /// How they want prices to move.
+    pub price_policies: ArcSwap<StoredDirectives>,
 }
 
 impl Live {
-    /// Takes the rules as the store has them; an older revision than the known one changes nothing.
-    pub fn apply_rules(&self, rules: StoredRules) {
-        let rules = std::sync::Arc::new(rules);
-        self.rules.rcu(
-            |known| {
-                if known.revision < rules.revision { rules.clone() } else { known.clone() }
-            },
-        );
+    /// All directives of a kind.
+    pub fn directives(&self, kind: DirectiveKind) -> &ArcSwap<StoredDirectives> {
+        match kind {
+            DirectiveKind::Rule => &self.rules,
+            DirectiveKind::PricePolicy => &self.price_policies,
+        }
+    }
+
+    /// Takes over what has changed in the store since the known revision.
+    pub async fn follow_directives(
+        &self,
+        store: &dyn Store,
+        kind: DirectiveKind,
+    ) -> Result<(), StoreError> {
+        let directives = self.directives(kind);
+        let known = directives.load().revision;
+        let Some(changed) = store.directives(kind, known).await?.map(Arc::new) else {
+            return Ok(());
+        };
+        // Another task may have been here with a newer one.
+        let newer = |known: &Arc<StoredDirectives>| {
+            if known.revision < changed.revision { changed.clone() } else { known.clone() }
+        };
+        directives.rcu(newer);
+        Ok(())
     }
 }
 

@@ -44,7 +44,8 @@ impl Pricing {
     pub async fn case(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
         let (entry, snapshot) = (entry.clone(), self.snapshots.current());
         let item = &entry.item;
-        let from = since(now, &self.policy);
+        let policies = self.policies();
+        let from = since(now, policies.shop());
         let offers = self.store.offers_of(&item.item_id, from, OFFERS_OF_ITEM_MAX).await?;
         let mut rivalry = Rivalry::default();
         if !offers.is_empty() {
@@ -53,9 +54,10 @@ impl Pricing {
             rivalry.offers = offers.into_iter().map(|price| price.offer).collect();
             rivalry.ledger = ledger;
         }
-        let (policy, currency) = (self.policy.clone(), self.currency);
+        let currency = self.currency;
         // Thousands of offers may have to be held against one another.
         let looking = tokio::task::spawn_blocking(move || {
+            let policy = policies.of(&entry.item);
             let knowledge = known((&snapshot, Some(&rivalry)), &entry.item, now, &policy);
             case_of((&entry.item, &entry.trail), knowledge, now, (&policy, currency))
         });
@@ -81,7 +83,7 @@ impl Pricing {
 
     /// What competitors ask for all items, and what we asked for those.
     pub(super) async fn rivalries(&self, now: Timestamp) -> Result<Rivalries, StoreError> {
-        let from = since(now, &self.policy);
+        let from = since(now, self.policies().shop());
         let mut rivalries = Rivalries::default();
         let (mut after, mut n) = (None, 0);
         while n <= OFFERS_MAX {

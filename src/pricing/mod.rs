@@ -9,17 +9,19 @@
 //! | question | file |
 //! | --- | --- |
 //! | what a run looks at | [`facts`] |
+//! | which rules hold now | [`policies`] |
 //! | how a run is made, applied and taken back | [`runs`] |
 //! | how pricing is stopped | [`switch`] |
 
 pub mod facts;
+pub mod policies;
 pub mod runs;
 pub mod switch;
 
+pub use policies::PolicyBook;
 pub use runs::{PricingError, Proposal};
 
 use crate::{
-    decide::price::PricePolicy,
     domain::{Clock, Currency},
     live::Live,
     record::store::Store,
@@ -43,7 +45,7 @@ pub struct Pricing {
     /// The served snapshot.
     pub snapshots: Arc<SnapshotCell>,
     /// The shop's rules.
-    pub policy: Arc<PricePolicy>,
+    pub policies: Arc<PolicyBook>,
     /// The shop's currency.
     pub currency: Currency,
     /// Threads to decide on, beside those that answer.

@@ -150,17 +150,18 @@ impl Pricing {
         snapshot: Arc<Snapshot>,
         now: Timestamp,
     ) -> Result<Book, PricingError> {
-        let (pool, policy, currency) = (self.pool.clone(), self.policy.clone(), self.currency);
+        let (pool, policies, currency) = (self.pool.clone(), self.policies(), self.currency);
         // A panic in a price rule costs this run; what is in force stays.
         let deciding = tokio::task::spawn_blocking(move || {
             let facts = Facts {
                 items: &items,
                 knowledge: &|item| {
-                    known((&snapshot, rivalries.get(&item.item_id)), item, now, &policy)
+                    let rivalry = rivalries.get(&item.item_id);
+                    known((&snapshot, rivalry), item, now, policies.shop())
                 },
                 cost_before: &|item| costs.get(item).copied(),
                 now,
-                policy: &policy,
+                policies: &policies,
                 currency,
             };
             pool.install(|| decide_all(&facts))
@@ -169,14 +170,15 @@ impl Pricing {
     }
 
     fn held(&self, book: &Book, snapshot: &Snapshot, now: Timestamp) -> Vec<Hold> {
-        let policy = &self.policy;
+        let policies = self.policies();
+        let (policy, are_enabled) = (policies.shop(), policies.are_enabled());
         let days_since = now.since_ms(snapshot.as_of) as f64 / DAY_MS as f64;
         let mut held = holds(&book.decided, (book.considered, days_since), &policy.brakes);
-        if policy.needs_approval && policy.enabled && !book.decided.is_empty() {
+        if policy.needs_approval && are_enabled && !book.decided.is_empty() {
             held.insert(0, Hold::NeedsApproval);
         }
         // Without pricing all prices are the merchant's own; there is nothing to approve.
-        if policy.enabled { held } else { Vec::new() }
+        if are_enabled { held } else { Vec::new() }
     }
 
     /// Applies runs that were approved by a process that did not live to apply them.
@@ -214,11 +216,12 @@ impl Pricing {
         if found.state != RunState::RolledBack {
             self.step(run, (RunState::Applied, RunState::RolledBack)).await?;
         }
+        let policies = self.policies();
         let n_moved = self
             .walk(&found, |decision, item| {
                 let in_force = item.price_in_force?;
                 let before = decision.before.filter(|_| in_force == decision.price)?;
-                let bounds = hard_bounds(item, &self.policy, self.currency);
+                let bounds = hard_bounds(item, &policies.of(item), self.currency);
                 let price = bounds.map_or(before, |bounds| bounds.clamp(before));
                 Some((price, PriceReason::Restored))
             })
@@ -241,10 +244,12 @@ impl Pricing {
     /// Brings the prices of an approved run into force. A price that somebody has changed since it was decided stays,
     /// and so does one whose bounds have moved; the next run sees to them. Stopping pricing stops this, too.
     async fn apply(&self, run: &PriceRun) -> Result<usize, PricingError> {
+        let policies = self.policies();
         let n_moved = self
             .walk(run, |decision, item| {
-                let bounds = hard_bounds(item, &self.policy, self.currency);
-                let is_allowed = !self.policy.enabled
+                let policy = policies.of(item);
+                let bounds = hard_bounds(item, &policy, self.currency);
+                let is_allowed = !policy.enabled
                     || decision.reason == PriceReason::BackToList
                     || bounds.is_some_and(|bounds| bounds.clamp(decision.price) == decision.price);
                 let stands = decision.before == item.price_in_force;

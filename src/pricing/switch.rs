@@ -58,6 +58,7 @@ impl Pricing {
 
     /// The list prices of all items.
     async fn restore_list(&self) -> Result<usize, PricingError> {
+        let policies = self.policies();
         let mut prices: Vec<NewPrice> = self
             .live
             .catalogue
@@ -66,7 +67,7 @@ impl Pricing {
             .filter(|entry| !entry.item.removed && entry.item.price_in_force.is_some())
             .filter_map(|entry| {
                 let list = entry.item.fields.price?;
-                let bounds = hard_bounds(&entry.item, &self.policy, self.currency);
+                let bounds = hard_bounds(&entry.item, &policies.of(&entry.item), self.currency);
                 let price = bounds.map_or(list, |bounds| bounds.clamp(list));
                 let before = entry.item.price_in_force;
                 let (item, reason) = (entry.item.item_id.clone(), PriceReason::Restored);
@@ -85,6 +86,7 @@ impl Pricing {
     /// The prices of a time, or what the merchant has set since.
     async fn restore(&self, at: Timestamp) -> Result<usize, PricingError> {
         let (mut n_moved, mut after): (usize, Option<ItemId>) = (0, None);
+        let policies = self.policies();
         loop {
             let page = self.store.prices_since(at, after.as_ref(), CHUNK).await?;
             let Some(last) = page.last() else { return Ok(n_moved) };
@@ -96,7 +98,8 @@ impl Pricing {
                     let in_force = entry.item.price_in_force.filter(|_| !entry.item.removed)?;
                     let price = approved_price(ledger, at)?;
                     // The bounds of today come before the book of then.
-                    let bounds = hard_bounds(&entry.item, &self.policy, self.currency);
+                    let policy = policies.of(&entry.item);
+                    let bounds = hard_bounds(&entry.item, &policy, self.currency);
                     let price = bounds.map_or(price, |bounds| bounds.clamp(price));
                     let price = Some(price).filter(|&price| price != in_force)?;
                     let (item, reason) = (ledger[0].item.clone(), PriceReason::Restored);

@@ -2,8 +2,8 @@
 //!
 //! A snapshot may come from this process's trainer, from an operator's rollback, or from another
 //! process that shares the folder (`shopkeeper train` beside a running service). A round takes up
-//! what others published ([`adopt`]) and, when a snapshot is new or a while has passed, brings
-//! prices up to date ([`crate::pricing`]).
+//! what others published ([`adopt`]) and, when a snapshot or a price policy is new or a while has
+//! passed, brings prices up to date ([`crate::pricing`]).
 
 pub mod adopt;
 
@@ -48,7 +48,7 @@ impl Rounds {
     pub async fn run(self, period: Duration, stop: CancellationToken) {
         let mut tick = tokio::time::interval(period);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut priced: Option<(u64, Timestamp)> = None;
+        let mut priced: Option<((u64, i64), Timestamp)> = None;
         loop {
             tokio::select! {
                 biased;
@@ -57,14 +57,15 @@ impl Rounds {
             }
             adopt::adopt(&self).await;
             let (version, now) = (self.snapshots.current().version, self.clock.now());
+            let by = (version, self.pricing.policies_revision());
             let is_due =
-                priced.is_none_or(|last| last.0 != version || now.since_ms(last.1) >= REPRICE_MS);
+                priced.is_none_or(|last| last.0 != by || now.since_ms(last.1) >= REPRICE_MS);
             if !is_due {
                 continue;
             }
             match self.pricing.propose(None).await {
                 Ok(proposal) => {
-                    priced = Some((version, now));
+                    priced = Some((by, now));
                     let n_moved = proposal.map_or(0, |proposal| proposal.n_moved);
                     if n_moved > 0 {
                         tracing::info!(
@@ -74,11 +75,11 @@ impl Rounds {
                         );
                     }
                 }
-                Err(PricingError::Stopped(_)) => priced = Some((version, now)),
+                Err(PricingError::Stopped(_)) => priced = Some((by, now)),
                 // The next round is the retry, but after a fault of ours, which would only come again.
                 Err(error) => {
                     if matches!(error, PricingError::Died(_)) {
-                        priced = Some((version, now));
+                        priced = Some((by, now));
                     }
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

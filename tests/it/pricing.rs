@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use shopkeeper::{
     decide::price::{
-        Bounds, Facts, Knowledge, PriceNote, PricePolicy, case_of,
+        Bounds, Facts, Knowledge, PriceNote, PricePolicies, PricePolicy, case_of,
         choice::{Case, choose, choose_without_curve},
         decide_all,
         guard::GuardRails,
@@ -303,7 +303,7 @@ fn decided(items: &[Item], policy: &PricePolicy) -> Vec<(String, i64, &'static s
         knowledge: &|_| Knowledge { demand: Some(demand(-3.0, 0.1)), ..Knowledge::default() },
         cost_before: &|_| None,
         now: NOW,
-        policy,
+        policies: &PricePolicies::from(policy.clone()),
         currency: euro(),
     };
     let book = decide_all(&facts);

@@ -1,7 +1,7 @@
 //! All prices at once: a run.
 
 use super::{
-    Knowledge, PricePolicy,
+    Knowledge, PricePolicies,
     choice::{Case, Choice, ChoiceNote, ChoiceStatus, choose_without_curve, on_trial, slot_of},
     situation::{case_of, standstill},
 };
@@ -26,7 +26,7 @@ pub struct Facts<'a> {
     /// When.
     pub now: Timestamp,
     /// The shop's rules.
-    pub policy: &'a PricePolicy,
+    pub policies: &'a PricePolicies,
     /// The shop's currency.
     pub currency: Currency,
 }
@@ -89,11 +89,11 @@ struct Outcome {
 
 /// Decides the members of one product line, one after the other.
 fn decide_line(facts: &Facts<'_>, line: &[&Priced]) -> Vec<Outcome> {
-    let explore = &facts.policy.choice.explore;
+    let shop = facts.policies.shop();
+    let explore = &shop.choice.explore;
     let members: Vec<ItemId> = line.iter().map(|(item, _)| item.item_id.clone()).collect();
     let slot = slot_of(facts.now, explore);
-    let drawn = on_trial(&members, &facts.policy.market, slot, explore.share);
-    let drawn = drawn.filter(|_| explore.enabled);
+    let drawn = on_trial(&members, &shop.market, slot, explore.share);
     let mut settled = Line::default();
     let mut outcomes = Vec::with_capacity(line.len());
     for (item, trail) in line {
@@ -113,10 +113,12 @@ fn decide_item(
     (item, trail): (&Item, &[PriceEntry]),
     (may_explore, line): (bool, Option<(Cents, Cents)>),
 ) -> Outcome {
+    let policy = facts.policies.of(item);
+    let may_explore = may_explore && policy.choice.explore.enabled;
     let knowledge = Knowledge { may_explore, line, ..(facts.knowledge)(item) };
-    let case = case_of((item, trail), knowledge, facts.now, (facts.policy, facts.currency));
+    let case = case_of((item, trail), knowledge, facts.now, (&policy, facts.currency));
     let cost_before = (facts.cost_before)(&item.item_id);
-    if let Some(note) = standstill(&item.fields, facts.policy) {
+    if let Some(note) = standstill(&item.fields, &policy) {
         // Whatever pricing made of the price, it goes back to the merchant's.
         let moved = item.fields.price.filter(|_| item.fields.price != item.price_in_force);
         let reason = PriceReason::BackToList;

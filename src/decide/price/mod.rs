@@ -15,6 +15,7 @@
 //! | how well it does where the truth is known | [`contender`] |
 //! | between what prices an item may be sold at any time | [`guard`] |
 //! | the shop's rules | [`policy`] |
+//! | what may be laid down for some items | [`terms`], and for which: [`scope`] |
 //!
 //! Deliberately not here: who asks. A price depends on item, market, time and ledger, never on a person.
 
@@ -29,12 +30,16 @@ pub mod law;
 pub mod note;
 pub mod policy;
 pub mod quote;
+pub mod scope;
 pub mod simulate;
 pub mod situation;
+pub mod terms;
 
 pub use book::{Book, Decided, Facts, Priced, decide_all};
 pub use guard::{Bounds, CeilingRule, FloorRule};
 pub use note::PriceNote;
 pub use policy::{Brakes, PricePolicy};
 pub use quote::{Quote, QuoteTime, quote};
+pub use scope::{PricePolicies, Scope};
 pub use situation::{Knowledge, case_of, hard_bounds, weeks_to_end};
+pub use terms::{GoalName, PriceTerms, TermsChange, WrongTerm};

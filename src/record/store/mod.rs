@@ -11,7 +11,7 @@ mod rows;
 mod shared;
 pub mod sqlite;
 
-pub use shared::{Credits, Ledger, Offers, Operations, People, PriceRuns, Rules, Spells};
+pub use shared::{Credits, Directives, Ledger, Offers, Operations, People, PriceRuns, Spells};
 
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
@@ -134,7 +134,7 @@ pub struct NewPrice {
 /// Kept by every back end; `tests/it/store_contract.rs` holds them to it.
 #[async_trait]
 pub trait Store:
-    Operations + Rules + People + Credits + PriceRuns + Ledger + Offers + Spells
+    Operations + Directives + People + Credits + PriceRuns + Ledger + Offers + Spells
 {
     /// `sqlite` or `postgres`.
     fn kind(&self) -> &'static str;

@@ -4,8 +4,8 @@ use super::{StoreError, Totals, draft::Standing, shared::OfItem};
 use crate::domain::{
     Cents, CompetitorOffer, CompetitorPrice, Condition, Credit, Credited, ErasureReceipt, Event,
     EventContext, EventKind, IdError, Item, ItemId, Lottery, Merge, ModelRun, PriceDecision,
-    PriceEntry, PriceReason, PriceRun, RecordedEvent, RuleId, RunOutcome, RunState, Sequence,
-    SessionId, StoredRule, Timestamp, User, UserId, VariantTally,
+    PriceEntry, PriceReason, PriceRun, RecordedEvent, RunOutcome, RunState, Sequence, SessionId,
+    StoredDirective, Timestamp, User, UserId, VariantTally,
 };
 use serde::de::DeserializeOwned;
 
@@ -416,20 +416,17 @@ impl TryFrom<RunRow> for ModelRun {
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct RuleRow {
-    rule_id: String,
+pub(super) struct DirectiveRow {
+    name: String,
     body: String,
     updated_ms: i64,
 }
 
-impl TryFrom<RuleRow> for StoredRule {
+impl TryFrom<DirectiveRow> for StoredDirective {
     type Error = StoreError;
-    fn try_from(row: RuleRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            rule_id: RuleId::new(row.rule_id).map_err(|error| corrupt("rule", error))?,
-            body: json("rule", &row.body)?,
-            updated_at: Timestamp(row.updated_ms),
-        })
+    fn try_from(row: DirectiveRow) -> Result<Self, StoreError> {
+        let body = json("directive", &row.body)?;
+        Ok(Self { name: row.name, body, updated_at: Timestamp(row.updated_ms) })
     }
 }
 

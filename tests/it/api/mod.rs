@@ -6,6 +6,7 @@ mod catalogue;
 mod events;
 mod operator;
 mod people;
+mod price_policies;
 mod prices;
 mod pricing;
 mod problems;

@@ -6,8 +6,8 @@ mod spells;
 use crate::support::postgres;
 use shopkeeper::{
     domain::{
-        Cents, Credit, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId, ModelRun,
-        Patch, RuleId, RunOutcome, Sequence, SessionId, Timestamp, UserId, VariantTally,
+        Cents, Credit, DirectiveKind, Event, EventContext, EventKind, ItemChange, ItemFields,
+        ItemId, ModelRun, Patch, RunOutcome, Sequence, SessionId, Timestamp, UserId, VariantTally,
         item::ItemPatch, person::user_hash,
     },
     record::store::{NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore},
@@ -61,7 +61,7 @@ on_both!(
     a_guests_events_become_the_customers_and_go_with_them,
     runs_come_newest_first,
     a_lease_has_one_holder,
-    rules_are_kept_by_revision,
+    directives_are_kept_by_revision,
     totals_count_everything,
 );
 
@@ -513,26 +513,31 @@ async fn a_stopped_postgres_is_unavailable_and_comes_back() {
     assert_eq!(all_events(&store).await.len(), 2);
 }
 
-async fn rules_are_kept_by_revision(store: Arc<dyn Store>) {
-    let id = |text: &str| RuleId::new(text).unwrap();
-    let start = store.rules(-1).await.unwrap().unwrap();
-    assert!(start.rules.is_empty());
-    assert_eq!(store.rules(start.revision).await.unwrap(), None);
-    let body = serde_json::json!({ "say": "it's \"so\"", "n": [1, null] });
-    assert_eq!(store.change_rule(&id("b"), Some(&body), T0, 2).await.unwrap(), Some(false));
-    assert_eq!(store.change_rule(&id("a"), Some(&body), T0, 2).await.unwrap(), Some(false));
-    let found = store.rules(start.revision).await.unwrap().unwrap();
-    assert!(found.revision > start.revision);
-    let names: Vec<&str> = found.rules.iter().map(|rule| rule.rule_id.as_str()).collect();
-    assert_eq!((names, &found.rules[0].body), (vec!["a", "b"], &body));
-    assert_eq!(found.rules[0].updated_at, T0);
-    // A third is too many, another text for the first is not.
-    assert_eq!(store.change_rule(&id("c"), Some(&body), T0, 2).await.unwrap(), None);
-    assert_eq!(store.rules(found.revision).await.unwrap(), None, "nothing has changed");
-    let other = serde_json::json!({});
-    assert_eq!(store.change_rule(&id("a"), Some(&other), T0, 2).await.unwrap(), Some(true));
-    assert_eq!(store.change_rule(&id("b"), None, T0, 2).await.unwrap(), Some(true));
-    assert_eq!(store.change_rule(&id("b"), None, T0, 2).await.unwrap(), Some(false));
-    let found = store.rules(found.revision).await.unwrap().unwrap();
-    assert_eq!((found.rules.len(), &found.rules[0].body), (1, &other));
+async fn directives_are_kept_by_revision(store: Arc<dyn Store>) {
+    for kind in DirectiveKind::ALL {
+        let all = async |known| store.directives(kind, known).await.unwrap();
+        let change = async |name, body: Option<&serde_json::Value>| {
+            store.change_directive((kind, name), body, T0, 2).await.unwrap()
+        };
+        let start = all(-1).await.unwrap();
+        assert!(start.directives.is_empty(), "those of another kind are not seen");
+        assert_eq!(all(start.revision).await, None);
+        let body = serde_json::json!({ "say": "it's \"so\"", "n": [1, null] });
+        assert_eq!(change("b", Some(&body)).await, Some(false));
+        assert_eq!(change("a", Some(&body)).await, Some(false));
+        let found = all(start.revision).await.unwrap();
+        assert!(found.revision > start.revision);
+        let names: Vec<&str> = found.directives.iter().map(|found| found.name.as_str()).collect();
+        assert_eq!((names, &found.directives[0].body), (vec!["a", "b"], &body));
+        assert_eq!(found.directives[0].updated_at, T0);
+        // A third is too many, another text for the first is not.
+        assert_eq!(change("c", Some(&body)).await, None);
+        assert_eq!(all(found.revision).await, None, "nothing has changed");
+        let other = serde_json::json!({});
+        assert_eq!(change("a", Some(&other)).await, Some(true));
+        assert_eq!(change("b", None).await, Some(true));
+        assert_eq!(change("b", None).await, Some(false));
+        let found = all(found.revision).await.unwrap();
+        assert_eq!((found.directives.len(), &found.directives[0].body), (1, &other));
+    }
 }

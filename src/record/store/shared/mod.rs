@@ -13,21 +13,21 @@ macro_rules! for_both {
 use for_both;
 
 mod credits;
+mod directives;
 mod ledger;
 mod offers;
 mod operations;
 mod pages;
 pub(super) mod people;
 mod price_runs;
-mod rules;
 mod spells;
 
 pub use credits::Credits;
+pub use directives::Directives;
 pub use ledger::Ledger;
 pub use offers::Offers;
 pub use operations::Operations;
 pub(super) use pages::OfItem;
 pub use people::People;
 pub use price_runs::PriceRuns;
-pub use rules::Rules;
 pub use spells::Spells;
