@@ -123,7 +123,7 @@ pub async fn get_policy(
 /// item, the narrower one has the last word, key by key, and of its categories the one that the item names first. Keys are
 /// those of the settings: `enabled`, `goal`, `profit_share`, `margin_floor`, `step_max`, `step_30d_max`, `endings`,
 /// `fee_share`, `salvage_share`, `corridor`, `explore`, `explore_loss_max`. Bounds in quotes follow at once, prices with
-/// the next run, which is decided within a second or two.
+/// a run that begins within a second or two, or when their `pricing.dwell_days` are over.
 #[utoipa::path(put, path = "/pricing/policies/{scope}", tag = "operator", params(("scope" = String, Path)), request_body = Value,
     responses((status = 200, body = PolicyAnswer), (status = 201, body = PolicyAnswer), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn put_policy(

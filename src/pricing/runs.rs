@@ -308,7 +308,8 @@ impl Pricing {
 }
 
 fn summary(book: &Book, held: &[Hold]) -> Value {
-    let gain: f64 = book.decided.iter().filter_map(|decided| decided.gain).sum();
+    // From 0, not from −0, where nothing moves.
+    let gain = book.decided.iter().filter_map(|decided| decided.gain).fold(0.0, std::ops::Add::add);
     let count = |is: fn(&Decided) -> bool| book.decided.iter().filter(|d| is(d)).count();
     json!({
         "considered": book.considered,
