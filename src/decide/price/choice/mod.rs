@@ -39,7 +39,7 @@ mod stock;
 pub use case::{Case, ChoicePolicy, CompetitorIndex, ExplorePolicy, Goal, ItemLimits, Past, Stock};
 pub use choose::{choose, choose_without_curve};
 pub use lot::{may_explore, on_trial, slot_of};
-pub use markdown::{LeftOver, Markdown, MarkdownError, Offer, PricePath, SinglePrice};
+pub use markdown::{LeftOver, MarkdownError, Offer, PricePath};
 pub use note::ChoiceNote;
 pub use outcome::{
     Candidate, Change, Choice, ChoiceStatus, CurvePoint, Exploration, NoTrial, RailEffect,

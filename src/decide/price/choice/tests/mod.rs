@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod closed_form;
+mod markdown;
 mod properties;
 mod rails;
 mod stock;
