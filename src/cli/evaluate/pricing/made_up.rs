@@ -60,6 +60,7 @@ pub(super) fn measure(
             "decision_weeks": params.decision_weeks,
             "step_max": params.step_max,
             "refit_weeks": params.refit_weeks,
+            "spread": params.spread,
             "seeds": seeds,
             "profit": "expected under the true demand",
             "worst_week": "least ratio of a week's profit to that of keeping prices, over weeks and seeds",
@@ -95,9 +96,10 @@ fn slow_sheet(slow: &[SlowSellers], n_histories: usize) -> Sheet {
 
 fn shop_sheet(found: &[Standing], volumes: &[f64], params: &ArenaParams, n_seeds: u16) -> Sheet {
     let title = format!(
-        "made-up shop of {} items, {} weeks of history, {} of decisions, steps of {:.0} %, {n_seeds} seeds: share \
-         of the oracle's profit, and the worst week against keeping prices",
+        "made-up shop of {} items with a spread of {} in what they sell, {} weeks of history, {} of decisions, steps of \
+         {:.0} %, {n_seeds} seeds: share of the oracle's profit, and the worst week against keeping prices",
         params.n_items,
+        params.spread,
         params.history_weeks,
         params.decision_weeks,
         100.0 * params.step_max

@@ -46,6 +46,10 @@ pub(crate) struct PricingArguments {
     /// Units that the median item of a made-up shop sells in a week.
     #[arg(long, value_delimiter = ',', default_value = "1,5,30", conflicts_with = "data", value_parser = parse_units)]
     units: Vec<f64>,
+    /// How much more than others some items of a made-up shop sell: deviation of the logarithm of their units in a week.
+    /// In Online Retail it is 1.3.
+    #[arg(long, default_value_t = ArenaParams::default().spread, conflicts_with = "data", value_parser = parse_spread)]
+    spread: f64,
     /// Made-up histories of slow sellers for each volume.
     #[arg(long, default_value_t = 4_000, conflicts_with = "data", value_parser = parse_histories)]
     histories: usize,
@@ -67,12 +71,18 @@ fn parse_units(text: &str) -> Result<f64, String> {
     units.ok_or_else(|| "must be a number between 0.05 and 1000".into())
 }
 
+fn parse_spread(text: &str) -> Result<f64, String> {
+    let spread = text.trim().parse().ok().filter(|spread| (0.1..=3.0).contains(spread));
+    spread.ok_or_else(|| "must be a number from 0.1 to 3".into())
+}
+
 impl PricingArguments {
     fn measure(&self) -> anyhow::Result<PricingReport> {
         if let Some(path) = &self.data {
             return of_file(path, self);
         }
-        made_up::measure(&ArenaParams::default(), self.seeds, &self.units, self.histories)
+        let params = ArenaParams { spread: self.spread, ..ArenaParams::default() };
+        made_up::measure(&params, self.seeds, &self.units, self.histories)
     }
 }
 

@@ -11,6 +11,7 @@ fn measured(content: &str) -> Result<(String, Value), String> {
         held_out_weeks: 3,
         seeds: 1,
         units: vec![],
+        spread: 1.3,
         histories: 10,
         threads: None,
     };

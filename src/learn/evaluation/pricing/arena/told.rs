@@ -12,7 +12,7 @@
 use super::{
     ledger::Ledger,
     season::Policy,
-    shop::{CATEGORY_SD, ELASTICITIES, ELASTICITY_MEAN, ITEM_SD, LEVEL_SD, Shop},
+    shop::{CATEGORY_SD, ELASTICITIES, ELASTICITY_MEAN, ITEM_SD, Shop},
 };
 use crate::learn::recommenders::FitError;
 
@@ -124,7 +124,7 @@ impl Told {
     /// Of every item.
     fn evidence(&mut self) -> Vec<Evidence> {
         let middle = self.shop.units_per_week().ln();
-        let precision = LEVEL_SD.powi(-2);
+        let precision = self.shop.params().spread.powi(-2);
         let of = |seen: &mut Seen| {
             let mut logs = Vec::with_capacity(N_ELASTICITIES);
             let mut units = Vec::with_capacity(N_ELASTICITIES);
