@@ -19,6 +19,7 @@ pub mod markdown;
 pub mod memory;
 pub mod middleware;
 pub mod operator;
+mod paging;
 pub mod people;
 pub mod policies;
 pub mod price_policies;

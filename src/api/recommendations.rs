@@ -6,7 +6,8 @@ use super::{
     deadline::Deadline,
     error::{ApiError, Problem},
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
-    rendered::{Rendered, json, list_of, page_of, written},
+    paging::Page,
+    rendered::{Rendered, json, list_of, written},
     shelves::{Asker, n_ranked, shelf_key},
     state::ApiState,
 };
@@ -111,7 +112,7 @@ pub struct ListAnswer {
 }
 
 impl ListAnswer {
-    fn response(&self) -> Result<Response, ApiError> {
+    pub(super) fn response(&self) -> Result<Response, ApiError> {
         /// About what an answer takes without its items.
         const HEAD_BYTES: usize = 640;
         Ok(json(written(self, HEAD_BYTES + self.items.get().len())?))
@@ -327,7 +328,7 @@ const NAMED_MAX: usize = 10_000;
 /// Longest name of a place in the storefront, in bytes.
 const SCENARIO_BYTES_MAX: usize = 64;
 
-fn invalid(pointer: &str, detail: String) -> ApiError {
+pub(super) fn invalid(pointer: &str, detail: String) -> ApiError {
     at(pointer)(ApiError::Invalid { detail, errors: Vec::new() })
 }
 
@@ -413,7 +414,12 @@ async fn answer(
 }
 
 /// Keeps an answer and puts it into words.
-fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) -> ListAnswer {
+pub(super) fn told(
+    state: &ApiState,
+    snapshot: &Snapshot,
+    given: Given,
+    list: &Rendered,
+) -> ListAnswer {
     let id = uuid::Uuid::now_v7();
     let is_down = state.metrics.store_up.get() == 0;
     let is_trained = snapshot.version > 0;
@@ -449,66 +455,4 @@ fn told(state: &ApiState, snapshot: &Snapshot, given: Given, list: &Rendered) ->
     };
     state.answers.keep(id, given);
     answer
-}
-
-/// The next page of an answer.
-struct Page<'a> {
-    cursor: &'a str,
-    user: Option<&'a str>,
-    n: Option<usize>,
-    explain: Option<bool>,
-}
-
-impl Page<'_> {
-    /// The page: from the same models and the same history as the answer before, if its snapshot is still
-    /// served, and in any case without what the pages before it showed.
-    fn answer(
-        &self,
-        state: &ApiState,
-        (price, deadline): (Option<bool>, Deadline),
-        steered: &[(&str, bool)],
-    ) -> Result<ListAnswer, ApiError> {
-        if let Some((field, _)) = steered.iter().find(|field| field.1) {
-            let detail = "the cursor goes on with what was asked first; leave this out";
-            return Err(invalid(&format!("/{field}"), detail.into()));
-        }
-        let now = state.clock.now();
-        let before = uuid::Uuid::try_parse(self.cursor).ok();
-        let before = before.and_then(|id| state.answers.get(id, now)).ok_or_else(|| {
-            let detail = "this cursor is not known or has expired; ask again without it";
-            invalid("/cursor", detail.into())
-        })?;
-        if self.user != before.user.as_deref() {
-            let detail = "this cursor belongs to the answer for somebody else";
-            return Err(invalid("/cursor", detail.into()));
-        }
-        let snapshot = state.snapshots.current();
-        let shown = before.shown();
-        let n = match self.n {
-            Some(n) => n_of(state, Some(n))?,
-            None => before.ask.n,
-        };
-        let explain = self.explain.unwrap_or(before.ask.explain);
-        let ask = Ask { n, explain, ..before.ask.clone() };
-        let exclude = [&ask.exclude[..], &shown[..]].concat();
-        let rest = Ask { exclude, ..ask.clone() };
-        let shelf = before.shelf.served_by(&snapshot);
-        let wanted = (&shelf, &rest, price.unwrap_or(true), before.scenario.as_str());
-        let list =
-            page_of(state, &snapshot, wanted, (shown.len() + 1, &before.chosen, deadline), now);
-        let given = Given {
-            user: before.user.clone(),
-            scenario: before.scenario.clone(),
-            chosen: before.chosen.clone(),
-            shelf,
-            ask,
-            source: list.source,
-            version: snapshot.version,
-            at: now,
-            items: list.picks.clone(),
-            explored: list.explored.clone(),
-            before: shown,
-        };
-        Ok(told(state, &snapshot, given, &list))
-    }
 }

@@ -1,14 +1,14 @@
 //! One contract, every back end: SQLite and a real Postgres, always.
 
+mod operations;
 mod prices;
 mod spells;
 
 use crate::support::postgres;
 use shopkeeper::{
     domain::{
-        Cents, Credit, DirectiveKind, Event, EventContext, EventKind, ItemChange, ItemFields,
-        ItemId, ModelRun, Patch, RunOutcome, Sequence, SessionId, Timestamp, UserId, VariantTally,
-        item::ItemPatch, person::user_hash,
+        Cents, Credit, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId, Patch,
+        Sequence, SessionId, Timestamp, UserId, VariantTally, item::ItemPatch, person::user_hash,
     },
     record::store::{NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore},
 };
@@ -59,9 +59,6 @@ on_both!(
     an_erased_user_leaves_a_receipt_and_nothing_else,
     credits_add_up_by_list_and_by_shopper,
     a_guests_events_become_the_customers_and_go_with_them,
-    runs_come_newest_first,
-    a_lease_has_one_holder,
-    directives_are_kept_by_revision,
     totals_count_everything,
 );
 
@@ -440,39 +437,6 @@ async fn credits_add_up_by_list_and_by_shopper(store: Arc<dyn Store>) {
     assert!(store.variant_tallies("other").await.unwrap().is_empty());
 }
 
-async fn runs_come_newest_first(store: Arc<dyn Store>) {
-    let run = |outcome, version| ModelRun {
-        started_at: T0,
-        finished_at: T0.plus_ms(7),
-        outcome,
-        reason: "because".into(),
-        version,
-        report: serde_json::json!({"lift": 1.5}),
-    };
-    let (first, second) = (run(RunOutcome::Published, Some(1)), run(RunOutcome::Failed, None));
-    store.record_run(&first).await.unwrap();
-    store.record_run(&second).await.unwrap();
-    assert_eq!(store.runs(10).await.unwrap(), [second.clone(), first]);
-    assert_eq!(store.runs(1).await.unwrap(), [second]);
-}
-
-async fn a_lease_has_one_holder(store: Arc<dyn Store>) {
-    let take = |holder: &'static str, now, until| {
-        let store = store.clone();
-        async move {
-            store.take_lease("train", holder, T0.plus_ms(now), T0.plus_ms(until)).await.unwrap()
-        }
-    };
-    assert!(take("a", 0, 10).await);
-    assert!(!take("b", 5, 15).await);
-    assert!(take("a", 5, 20).await, "the holder renews");
-    assert!(take("b", 20, 30).await, "it has run out");
-    store.release_lease("train", "a").await.unwrap();
-    assert!(!take("a", 21, 40).await, "only the holder gives it back");
-    store.release_lease("train", "b").await.unwrap();
-    assert!(take("a", 21, 40).await);
-}
-
 async fn totals_count_everything(store: Arc<dyn Store>) {
     let mut bought = view("u", "a", None);
     bought.kind = EventKind::Purchase;
@@ -511,33 +475,4 @@ async fn a_stopped_postgres_is_unavailable_and_comes_back() {
     cluster.resume();
     append(&store, &[view("u", "b", None)]).await;
     assert_eq!(all_events(&store).await.len(), 2);
-}
-
-async fn directives_are_kept_by_revision(store: Arc<dyn Store>) {
-    for kind in DirectiveKind::ALL {
-        let all = async |known| store.directives(kind, known).await.unwrap();
-        let change = async |name, body: Option<&serde_json::Value>| {
-            store.change_directive((kind, name), body, T0, 2).await.unwrap()
-        };
-        let start = all(-1).await.unwrap();
-        assert!(start.directives.is_empty(), "those of another kind are not seen");
-        assert_eq!(all(start.revision).await, None);
-        let body = serde_json::json!({ "say": "it's \"so\"", "n": [1, null] });
-        assert_eq!(change("b", Some(&body)).await, Some(false));
-        assert_eq!(change("a", Some(&body)).await, Some(false));
-        let found = all(start.revision).await.unwrap();
-        assert!(found.revision > start.revision);
-        let names: Vec<&str> = found.directives.iter().map(|found| found.name.as_str()).collect();
-        assert_eq!((names, &found.directives[0].body), (vec!["a", "b"], &body));
-        assert_eq!(found.directives[0].updated_at, T0);
-        // A third is too many, another text for the first is not.
-        assert_eq!(change("c", Some(&body)).await, None);
-        assert_eq!(all(found.revision).await, None, "nothing has changed");
-        let other = serde_json::json!({});
-        assert_eq!(change("a", Some(&other)).await, Some(true));
-        assert_eq!(change("b", None).await, Some(true));
-        assert_eq!(change("b", None).await, Some(false));
-        let found = all(found.revision).await.unwrap();
-        assert_eq!((found.directives.len(), &found.directives[0].body), (1, &other));
-    }
 }
