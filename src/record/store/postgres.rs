@@ -6,40 +6,33 @@
 //! out is either visible or will never be. Locks are always taken in the same order (events, users,
 //! items; rows by id), so that writers wait for each other but never in a circle.
 
+mod appending;
+mod changing;
 mod statements;
 
 use super::{
-    Changed, Known, NewPrice, Scope, Store, StoreError, copy_format,
-    draft::{Draft, LedgerStep, SpellStep, Standing, draft_backfill, draft_changes, draft_prices},
-    rows::{
-        self, ErasureRow, EventRow, ItemRow, MergeRow, StandingRow, UserRow, context_json,
-        first_of_each, last_of_each, newcomers, to_json,
-    },
+    Changed, Known, NewPrice, Scope, Store, StoreError,
+    draft::{draft_backfill, draft_changes, draft_prices},
+    rows::{self, ErasureRow, EventRow, ItemRow, MergeRow, UserRow, last_of_each, to_json},
 };
 use crate::domain::{
     CompetitorPrice, ErasureReceipt, Event, Item, ItemChange, ItemId, Merge, PriceEntry,
-    RecordedEvent, Sequence, SessionId, Timestamp, User, UserId,
+    RecordedEvent, Sequence, Timestamp, User, UserId,
     person::{id_hash, user_hash},
 };
 use async_trait::async_trait;
+use changing::{standing, write_drafts, write_entries, write_items};
 use serde_json::{Map, Value};
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, Transaction,
-    pool::PoolConnection,
+    PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use statements::{
-    CLOSE_PRICES, COPY_EVENTS, DROP_PRICES_AT, ERASE_EVENTS, ERASE_MERGES, ERASE_USER,
-    EVENTS_BETWEEN, INSERT_COMPETITORS, INSERT_EVENTS, INSERT_ITEMS, INSERT_PRICES, INSERT_USERS,
-    ITEM, ITEMS_BETWEEN, LAST_EVENT, LAST_REVISION, LOCK, LOCK_SHARED, MERGE_EVENTS, MERGE_MERGES,
-    RESERVE_SEQUENCES, STANDING, WRITE_ERASURE, WRITE_ITEMS, WRITE_MERGE, WRITE_USERS,
+    ERASE_EVENTS, ERASE_MERGES, ERASE_USER, EVENTS_BETWEEN, INSERT_COMPETITORS, INSERT_USERS, ITEM,
+    ITEMS_BETWEEN, LAST_EVENT, LAST_REVISION, LOCK, MERGE_EVENTS, MERGE_MERGES, WRITE_ERASURE,
+    WRITE_MERGE, WRITE_USERS,
 };
-use std::{
-    collections::{HashMap, HashSet},
-    str::FromStr,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{collections::HashMap, str::FromStr, sync::atomic::AtomicU32, time::Duration};
 
 /// Advisory lock of those who take numbers from `event_sequence`.
 const EVENTS_LOCK: i64 = 0x5348_4f50_0001;
@@ -122,77 +115,6 @@ impl PostgresStore {
         self.pool.begin().await.map_err(StoreError::while_doing("begin a transaction"))
     }
 
-    /// Whether a large append should be tried as COPY.
-    fn may_copy(&self) -> bool {
-        let lower = |pause: u32| pause.checked_sub(1);
-        self.copy_pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower).is_err()
-    }
-
-    async fn append(
-        &self,
-        events: &[Event],
-        received_at: Timestamp,
-        known: &dyn Known,
-        how: Append,
-    ) -> Result<Vec<Option<Sequence>>, StoreError> {
-        let connection = self.pool.acquire().await;
-        let mut whole = Whole(Some(connection.map_err(StoreError::while_doing("connect"))?));
-        let connection = whole.connection();
-        let appended = Self::append_on(connection, events, received_at, known, how).await;
-        whole.keep();
-        appended
-    }
-
-    async fn append_on(
-        connection: &mut PgConnection,
-        events: &[Event],
-        received_at: Timestamp,
-        known: &dyn Known,
-        how: Append,
-    ) -> Result<Vec<Option<Sequence>>, StoreError> {
-        let failed = || StoreError::while_doing("append events");
-        let is_first = first_of_each(events);
-        let begun = connection.begin().await;
-        let mut transaction = begun.map_err(StoreError::while_doing("begin a transaction"))?;
-        let mut numbers: Vec<i64> = sqlx::query_scalar(RESERVE_SEQUENCES)
-            .bind(EVENTS_LOCK)
-            .bind(events.len() as i64)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(failed())?;
-        numbers.sort_unstable();
-        let numbered = numbers.iter().copied().zip(events).zip(&is_first);
-        let mut fresh: Vec<(i64, &Event)> =
-            numbered.filter(|(_, is_first)| **is_first).map(|(pair, _)| pair).collect();
-        // Two writers with the same event ids wait for each other at the first, whatever their order.
-        fresh.sort_by_key(|(_, event)| event.event_id.as_deref());
-        let inserted = match how {
-            Append::Copy => copy_events(&mut transaction, &fresh, received_at).await?,
-            Append::Insert => insert_events(&mut transaction, &fresh, received_at).await?,
-        };
-        let (users, items) = newcomers(events, known);
-        if !users.is_empty() {
-            sqlx::query(INSERT_USERS)
-                .bind(users)
-                .bind(received_at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        }
-        if !items.is_empty() {
-            lock(&mut transaction, LOCK_SHARED, ITEMS_LOCK).await?;
-            sqlx::query(INSERT_ITEMS)
-                .bind(items)
-                .bind(received_at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-        }
-        commit(transaction).await?;
-        let taken = |number: i64| inserted.contains(&number).then_some(Sequence(number));
-        Ok(numbers.into_iter().map(taken).collect())
-    }
-
     /// The highest number that the sequence behind `last` has given out and that is settled.
     async fn settled(&self, lock_key: i64, last: &'static str) -> Result<i64, StoreError> {
         let mut transaction = self.begin().await?;
@@ -228,198 +150,6 @@ async fn commit(transaction: Transaction<'_, Postgres>) -> Result<(), StoreError
     transaction.commit().await.map_err(StoreError::while_doing("commit"))
 }
 
-/// Locks the catalogue against other changes and reads the items as they are.
-async fn standing(
-    transaction: &mut Transaction<'static, Postgres>,
-    items: impl Iterator<Item = &ItemId>,
-) -> Result<HashMap<ItemId, Standing>, StoreError> {
-    lock(transaction, LOCK, CATALOGUE_LOCK).await?;
-    let ids: Vec<&str> = items.map(ItemId::as_str).collect();
-    let found: Vec<StandingRow> = sqlx::query_as(STANDING)
-        .bind(ids)
-        .fetch_all(&mut **transaction)
-        .await
-        .map_err(StoreError::while_doing("read items"))?;
-    rows::standing(found)
-}
-
-/// Writes the drafts that changed, with what follows for the ledger, and answers all as items.
-async fn write_drafts(
-    transaction: &mut Transaction<'static, Postgres>,
-    drafts: Vec<Draft>,
-    at: Timestamp,
-) -> Result<Vec<Item>, StoreError> {
-    let steps: Vec<LedgerStep> = drafts.iter().filter_map(|draft| draft.ledger_step(at)).collect();
-    let spells: Vec<SpellStep> = drafts.iter().flat_map(Draft::spell_steps).collect();
-    let changed = drafts.iter().filter(|draft| draft.is_changed()).map(|draft| &draft.item);
-    let revisions = write_items(transaction, changed.collect()).await?;
-    write_steps(transaction, &steps).await?;
-    PostgresStore::write_spells(transaction, &spells, at).await?;
-    let items = drafts.into_iter().map(|draft| {
-        let mut item = draft.item;
-        if let Some(&revision) = revisions.get(item.item_id.as_str()) {
-            item.revision = revision;
-        }
-        item
-    });
-    Ok(items.collect())
-}
-
-async fn write_items(
-    transaction: &mut Transaction<'static, Postgres>,
-    mut items: Vec<&Item>,
-) -> Result<HashMap<String, i64>, StoreError> {
-    if items.is_empty() {
-        return Ok(HashMap::new());
-    }
-    items.sort_unstable_by_key(|item| &item.item_id);
-    lock(transaction, LOCK_SHARED, ITEMS_LOCK).await?;
-    let written: Vec<(String, i64)> = sqlx::query_as(WRITE_ITEMS)
-        .bind(items.iter().map(|item| item.item_id.as_str()).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| to_json(&item.fields)).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.price_in_force.map(|p| p.0)).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.first_seen_at.0).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.updated_at.0).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.removed).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| Some(item.back_on_sale_at?.0)).collect::<Vec<_>>())
-        .fetch_all(&mut **transaction)
-        .await
-        .map_err(StoreError::while_doing("write items"))?;
-    Ok(written.into_iter().collect())
-}
-
-async fn write_steps(
-    transaction: &mut Transaction<'static, Postgres>,
-    steps: &[LedgerStep],
-) -> Result<(), StoreError> {
-    if steps.is_empty() {
-        return Ok(());
-    }
-    for sql in [DROP_PRICES_AT, CLOSE_PRICES] {
-        sqlx::query(sql)
-            .bind(steps.iter().map(|step| step.item.as_str()).collect::<Vec<_>>())
-            .bind(steps.iter().map(|step| step.at.0).collect::<Vec<_>>())
-            .execute(&mut **transaction)
-            .await
-            .map_err(StoreError::while_doing("write the price ledger"))?;
-    }
-    let begun: Vec<PriceEntry> = steps
-        .iter()
-        .filter_map(|step| {
-            let (item, reason) = (step.item.clone(), step.reason);
-            Some(PriceEntry { item, price: step.price?, from: step.at, to: None, reason })
-        })
-        .collect();
-    write_entries(transaction, &begun).await
-}
-
-async fn write_entries(
-    transaction: &mut Transaction<'static, Postgres>,
-    entries: &[PriceEntry],
-) -> Result<(), StoreError> {
-    let lotteries = || entries.iter().map(|entry| entry.reason.lottery());
-    sqlx::query(INSERT_PRICES)
-        .bind(entries.iter().map(|entry| entry.item.as_str()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.from.0).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.to.map(|to| to.0)).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.price.0).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.reason.name()).collect::<Vec<_>>())
-        .bind(lotteries().map(|lottery| Some(lottery?.expected.0)).collect::<Vec<_>>())
-        .bind(lotteries().map(|lottery| Some(lottery?.chance_ppm as i32)).collect::<Vec<_>>())
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
-        .map_err(StoreError::while_doing("write the price ledger"))
-}
-
-/// How events are written.
-#[derive(Clone, Copy)]
-enum Append {
-    /// Fastest, and fails as a whole if any event is stored already.
-    Copy,
-    /// Passes over those that are.
-    Insert,
-}
-
-/// A connection that goes back to its pool only when told so: one that is abandoned in the middle of a
-/// COPY (its commit took too long) is not in a state that anybody could use, and is closed.
-struct Whole(Option<PoolConnection<Postgres>>);
-
-impl Whole {
-    fn connection(&mut self) -> &mut PgConnection {
-        self.0.as_mut().expect("it is there until it is kept or dropped")
-    }
-
-    fn keep(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Whole {
-    fn drop(&mut self) {
-        if let Some(connection) = &mut self.0 {
-            connection.close_on_drop();
-        }
-    }
-}
-
-/// Events from which on COPY is faster than an insert.
-const COPY_MIN: usize = 200;
-
-/// Large appends for which COPY is not tried again once it has met a duplicate.
-const COPY_PAUSE: u32 = 64;
-
-fn is_duplicate(error: &StoreError) -> bool {
-    match error {
-        StoreError::Query { source: sqlx::Error::Database(error), .. } => {
-            error.is_unique_violation()
-        }
-        _ => false,
-    }
-}
-
-/// Copies numbered events, none of which may be stored already.
-async fn copy_events(
-    connection: &mut PgConnection,
-    numbered: &[(i64, &Event)],
-    received_at: Timestamp,
-) -> Result<HashSet<i64>, StoreError> {
-    let failed = || StoreError::while_doing("append events");
-    let mut copy = connection.copy_in_raw(COPY_EVENTS).await.map_err(failed())?;
-    copy.send(copy_format::events(numbered, received_at)).await.map_err(failed())?;
-    copy.finish().await.map_err(failed())?;
-    Ok(numbered.iter().map(|(number, _)| *number).collect())
-}
-
-/// Inserts numbered events and answers the numbers that were taken up: those of no duplicate.
-async fn insert_events(
-    connection: &mut PgConnection,
-    numbered: &[(i64, &Event)],
-    received_at: Timestamp,
-) -> Result<HashSet<i64>, StoreError> {
-    let events = || numbered.iter().map(|(_, event)| *event);
-    let inserted: Vec<i64> = sqlx::query_scalar(INSERT_EVENTS)
-        .bind(numbered.iter().map(|(number, _)| *number).collect::<Vec<_>>())
-        .bind(events().map(|event| event.event_id.as_deref()).collect::<Vec<_>>())
-        .bind(events().map(|event| event.kind.code()).collect::<Vec<_>>())
-        .bind(events().map(|event| event.user.as_ref().map(UserId::as_str)).collect::<Vec<_>>())
-        .bind(
-            events().map(|event| event.session.as_ref().map(SessionId::as_str)).collect::<Vec<_>>(),
-        )
-        .bind(events().map(|event| event.item.as_ref().map(ItemId::as_str)).collect::<Vec<_>>())
-        .bind(events().map(|event| event.occurred_at.0).collect::<Vec<_>>())
-        .bind(events().map(|event| i64::from(event.quantity)).collect::<Vec<_>>())
-        .bind(events().map(|event| event.price.map(|price| price.0)).collect::<Vec<_>>())
-        .bind(events().map(|event| event.order.as_deref()).collect::<Vec<_>>())
-        .bind(events().map(|event| event.value).collect::<Vec<_>>())
-        .bind(events().map(context_json).collect::<Vec<_>>())
-        .bind(received_at.0)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::while_doing("append events"))?;
-    Ok(inserted.into_iter().collect())
-}
-
 #[async_trait]
 impl Store for PostgresStore {
     fn kind(&self) -> &'static str {
@@ -437,16 +167,7 @@ impl Store for PostgresStore {
         received_at: Timestamp,
         known: &dyn Known,
     ) -> Result<Vec<Option<Sequence>>, StoreError> {
-        if events.len() >= COPY_MIN && self.may_copy() {
-            match self.append(events, received_at, known, Append::Copy).await {
-                // Duplicates come in droves: somebody repeats an import.
-                Err(error) if is_duplicate(&error) => {
-                    self.copy_pause.store(COPY_PAUSE, Ordering::Relaxed);
-                }
-                appended => return appended,
-            }
-        }
-        self.append(events, received_at, known, Append::Insert).await
+        self.append(events, received_at, known).await
     }
 
     async fn events_after(
