@@ -6,6 +6,7 @@ use super::{
     error::ApiError,
     recommendations::{ListAnswer, invalid, n_of, told},
     rendered::page_of,
+    shelves::n_needed,
     state::ApiState,
 };
 use crate::decide::recommend::Ask;
@@ -25,7 +26,7 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     /// The page: from the same models and the same history as the answer before, if its snapshot is still
     /// served, and in any case without what the pages before it showed.
-    pub(super) fn answer(
+    pub(super) async fn answer(
         &self,
         state: &ApiState,
         (price, deadline): (Option<bool>, Deadline),
@@ -56,9 +57,18 @@ impl Page<'_> {
         let exclude = [&ask.exclude[..], &shown[..]].concat();
         let rest = Ask { exclude, ..ask.clone() };
         let shelf = before.shelf.served_by(&snapshot);
-        let wanted = (&shelf, &rest, price.unwrap_or(true), before.scenario.as_str());
+        let n = n_needed(state, &rest, &before.chosen.policy);
+        let is_quick = state.shelves.is_quick((&shelf, n));
+        let make = {
+            let (state, snapshot, shelf) = (state.clone(), snapshot.clone(), shelf.clone());
+            let (before, first_rank) = (before.clone(), shown.len() + 1);
+            move |deadline| {
+                let wanted = (&shelf, &rest, price.unwrap_or(true), before.scenario.as_str());
+                page_of(&state, &snapshot, wanted, (first_rank, &before.chosen, deadline), now)
+            }
+        };
         let list =
-            page_of(state, &snapshot, wanted, (shown.len() + 1, &before.chosen, deadline), now);
+            if is_quick { make(deadline) } else { state.scoring.run(deadline, make).await? };
         let given = Given {
             user: before.user.clone(),
             scenario: before.scenario.clone(),

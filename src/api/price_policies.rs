@@ -6,7 +6,7 @@ use super::{
     state::ApiState,
 };
 use crate::{
-    decide::price::{PricePolicies, PriceTerms, Scope, TermsChange},
+    decide::price::{PriceTerms, Scope, TermsChange},
     domain::{DirectiveKind, StoredDirective},
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Most policies.
-const POLICIES_MAX: u32 = 10_000;
+/// Most policies: all are read when one has changed.
+const POLICIES_MAX: u32 = 1_000;
 
 /// All policies.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,17 +58,17 @@ fn scope_of(text: &str) -> Result<Scope, ApiError> {
         .map_err(|error| ApiError::Invalid { detail: error.to_string(), errors: Vec::new() })
 }
 
-/// Refuses terms that are out of range where they would hold.
-fn checked(policies: &PricePolicies, change: &TermsChange) -> Result<(), ApiError> {
+/// Refuses terms that would be out of range with `terms`, which hold otherwise.
+fn checked(terms: &PriceTerms, change: &TermsChange) -> Result<(), ApiError> {
     if change.is_empty() {
         let detail = "lay something down, such as {\"margin_floor\": 0.3}; DELETE removes a policy";
         return Err(ApiError::Invalid { detail: detail.into(), errors: Vec::new() });
     }
-    let wrong = change.of(policies.terms()).check();
-    if wrong.is_empty() {
+    let faults = change.faults(terms);
+    if faults.is_empty() {
         return Ok(());
     }
-    let errors = wrong.into_iter().map(|wrong| FieldError {
+    let errors = faults.into_iter().map(|wrong| FieldError {
         pointer: format!("/{}", wrong.key),
         detail: format!("{}, not {}", wrong.rule, wrong.value),
     });
@@ -133,7 +133,11 @@ pub async fn put_policy(
 ) -> Result<(StatusCode, Json<PolicyAnswer>), ApiError> {
     let scope = scope_of(&scope)?;
     let change: TermsChange = body.json()?;
-    checked(&state.pricing.policies(), &change)?;
+    let policies = state.pricing.policies();
+    // What is laid down for the shop takes the place of what was, and stands upon the settings.
+    let is_shop = scope == Scope::Shop;
+    let otherwise = if is_shop { state.pricing.settings() } else { policies.terms() };
+    checked(otherwise, &change)?;
     let written = serde_json::to_value(&change);
     let written = written
         .map_err(|error| ApiError::Internal(format!("a policy cannot be written: {error}")))?;

@@ -8,7 +8,7 @@ use super::{
     extract::{Body, Path, Query, at, item_ids, session_id, user_id},
     paging::Page,
     rendered::{Rendered, json, list_of, written},
-    shelves::{Asker, n_ranked, shelf_key},
+    shelves::{Asker, n_needed, shelf_key},
     state::ApiState,
 };
 use crate::{
@@ -265,7 +265,7 @@ pub async fn get_list(
             ("filter", query.filter.is_some()),
         ];
         let page = Page { cursor, user: Some(&user), n: query.n, explain: query.explain };
-        return page.answer(&state, (query.price, deadline), &steered)?.response();
+        return page.answer(&state, (query.price, deadline), &steered).await?.response();
     }
     let wanted = query.wanted(&state, user)?;
     answer(&state, wanted, deadline).await?.response()
@@ -292,7 +292,7 @@ pub async fn post_list(
         ];
         let user = body.user.as_deref();
         let page = Page { cursor, user, n: body.n, explain: body.explain };
-        return page.answer(&state, (body.price, deadline), &steered)?.response();
+        return page.answer(&state, (body.price, deadline), &steered).await?.response();
     }
     let ids = |field, ids: &[String]| item_ids(field, ids.iter().map(String::as_str));
     let user = body.user.as_deref().map(user_id).transpose().map_err(at("/user"))?;
@@ -391,8 +391,8 @@ async fn answer(
             list_of(&state, &snapshot, asked, (&chosen, deadline), now)
         }
     };
-    let n_ranked = n_ranked(state, &snapshot, &ask, &chosen.policy);
-    let list = if state.shelves.is_quick(&shelf, n_ranked) {
+    let n = n_needed(state, &ask, &chosen.policy);
+    let list = if state.shelves.is_quick((&shelf, n)) {
         make(deadline)
     } else {
         state.scoring.run(deadline, make).await?

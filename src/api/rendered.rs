@@ -6,7 +6,7 @@ use super::{
     policies::Chosen,
     prices::ListQuotes,
     recommendations::{Explored, ListItem, ListReason},
-    shelves::{ShelfKey, n_ranked, popular_now, shelf_of},
+    shelves::{ShelfKey, n_needed, popular_now, shelf_of},
     state::ApiState,
 };
 use crate::{
@@ -125,7 +125,7 @@ pub fn list_of(
     if let Some(list) = state.shelves.rendered.get(&key).filter(|list| is_true(list, None)) {
         return list;
     }
-    let named = (&key.shelf, n_ranked(state, snapshot, ask, &chosen.policy));
+    let named = (&key.shelf, n_needed(state, ask, &chosen.policy));
     let (shelf, is_hurried) = shelf_of(state, snapshot, named, (chosen, deadline), now);
     // Only a stranger, or a list that is to be filled, needs what is popular, and strangers share a list.
     let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
@@ -162,7 +162,7 @@ pub fn page_of(
 ) -> Rendered {
     let (shelf_key, ask, price, scenario) = wanted;
     let epoch = state.live.catalogue.epoch();
-    let named = (shelf_key, n_ranked(state, snapshot, ask, &chosen.policy));
+    let named = (shelf_key, n_needed(state, ask, &chosen.policy));
     let (shelf, is_hurried) = shelf_of(state, snapshot, named, (chosen, deadline), now);
     let popular = needs_popular(&shelf, chosen).then(|| popular_now(state, snapshot));
     let made = (&*shelf, popular, ask, chosen);

@@ -129,8 +129,8 @@ impl Shelves {
     }
 
     /// Whether a shelf is ready, or takes so little that nobody notices.
-    pub fn is_quick(&self, key: &ShelfKey, n_ranked: usize) -> bool {
-        let is_ready = || self.filled.peek(key).is_some_and(|shelf| shelf.holds(n_ranked));
+    pub fn is_quick(&self, (key, n): (&ShelfKey, usize)) -> bool {
+        let is_ready = || self.filled.peek(key).is_some_and(|shelf| shelf.holds(n));
         !self.fill_time.is_above(QUICK) || is_ready()
     }
 
@@ -188,23 +188,24 @@ pub fn shelf_key(
     }
 }
 
-/// How many items a request needs of a shelf, apart from those that the shopper's own past hides.
-pub fn n_ranked(state: &ApiState, snapshot: &Snapshot, ask: &Ask, policy: &Policy) -> usize {
+/// How many items a request needs of a shelf, apart from those that the shopper's own past hides; as many as there are
+/// if few of them may do.
+pub fn n_needed(state: &ApiState, ask: &Ask, policy: &Policy) -> usize {
     let is_plain = state.rule_book().is_empty() && !policy.rearranges();
-    let n = ask.n + ask.exclude.len() + ask.context.len();
-    Shelf::n_ranked(snapshot, if is_plain { n } else { usize::MAX })
+    let is_any = ask.category.is_none() && ask.filter.is_none();
+    if is_plain && is_any { ask.n + ask.exclude.len() + ask.context.len() } else { usize::MAX }
 }
 
-/// The shelf of this name with `n_ranked` items, from the cache or filled now; and whether there was no time for that, so
-/// that it holds no scores.
+/// The shelf of this name with `n` items at least, from the cache or filled now; and whether there was no time for that,
+/// so that it holds no scores.
 pub fn shelf_of(
     state: &ApiState,
     snapshot: &Snapshot,
-    (key, n_ranked): (&ShelfKey, usize),
+    (key, n): (&ShelfKey, usize),
     (chosen, deadline): (&Chosen, Deadline),
     now: Timestamp,
 ) -> (Arc<Shelf>, bool) {
-    if let Some(shelf) = state.shelves.filled.get(key).filter(|shelf| shelf.holds(n_ranked)) {
+    if let Some(shelf) = state.shelves.filled.get(key).filter(|shelf| shelf.holds(n)) {
         return (shelf, false);
     }
     let mut recent: Vec<Recent> = Vec::new();
@@ -280,7 +281,7 @@ pub fn shelf_of(
     let begun = Instant::now();
     let hide = chosen.policy.hide(state.hide_policy());
     let hidden = taste.purchase_times().filter(|&at| now < hide.purchase_ends(at)).count();
-    let n_ranked = n_ranked.max(Shelf::n_ranked(snapshot, hidden + taste.seen.len()));
+    let n_ranked = Shelf::n_ranked(snapshot.items.len(), n.max(hidden + taste.seen.len()));
     let shelf = Arc::new(Shelf::fill(snapshot, taste, chosen.policy.blend(), n_ranked));
     state.shelves.fill_time.took(begun.elapsed());
     // A stranger's shelf holds nothing that is worth a place.

@@ -10,7 +10,7 @@ use super::{
     state::ApiState,
 };
 use crate::{
-    decide::recommend::{Shelf, Why, why},
+    decide::recommend::{Why, why},
     domain::ItemId,
     snapshot::Snapshot,
 };
@@ -118,7 +118,7 @@ fn look(state: &ApiState, snapshot: &Snapshot, wanted: Wanted, item: &ItemId) ->
     let chosen = state.policies.of(&wanted.scenario, wanted.asker.shopper.as_ref(), now);
     let key = shelf_key(state, snapshot, (wanted.asker, &chosen), &ask.context, now);
     ask.seed = chosen.seed(&key);
-    let named = (&key, Shelf::n_ranked(snapshot, usize::MAX));
+    let named = (&key, usize::MAX);
     let (shelf, _) = shelf_of(state, snapshot, named, (&chosen, Deadline::default()), now);
     let popular = popular_now(state, snapshot);
     let rules = state.rule_book().in_force(&wanted.scenario, now);

@@ -51,6 +51,11 @@ impl Pricing {
         self.policies.of(&self.live.price_policies.load())
     }
 
+    /// The terms of the settings, upon which everything is laid down.
+    pub fn settings(&self) -> &PriceTerms {
+        &self.policies.settings.1
+    }
+
     /// Rises with every change of them.
     pub fn policies_revision(&self) -> i64 {
         self.live.price_policies.load().revision

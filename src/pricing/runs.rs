@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     decide::price::{
-        Book, Decided, Facts, Priced,
+        Book, Bounds, Decided, Facts, Priced,
         brakes::{Hold, holds},
+        choice::Goal,
         decide_all, hard_bounds, kept,
     },
     domain::{
@@ -244,14 +245,15 @@ impl Pricing {
     /// Brings the prices of an approved run into force. A price that somebody has changed since it was decided stays,
     /// and so does one whose bounds have moved; the next run sees to them. Stopping pricing stops this, too.
     async fn apply(&self, run: &PriceRun) -> Result<usize, PricingError> {
-        let policies = self.policies();
         let n_moved = self
             .walk(run, |decision, item| {
+                // As they are now: somebody may have changed them since the run was decided, or began.
+                let policies = self.policies();
                 let policy = policies.of(item);
                 let bounds = hard_bounds(item, &policy, self.currency);
-                let is_allowed = !policy.enabled
-                    || decision.reason == PriceReason::BackToList
-                    || bounds.is_some_and(|bounds| bounds.clamp(decision.price) == decision.price);
+                let holds = |bounds: Bounds| bounds.clamp(decision.price) == decision.price;
+                let is_allowed = decision.reason == PriceReason::BackToList
+                    || policy.enabled && bounds.is_some_and(holds);
                 let stands = decision.before == item.price_in_force;
                 (stands && is_allowed).then_some((decision.price, decision.reason))
             })
@@ -308,8 +310,11 @@ impl Pricing {
 }
 
 fn summary(book: &Book, held: &[Hold]) -> Value {
+    // Money alone: where units are the goal, so is what is gained.
+    let is_money = |decided: &&Decided| decided.case.policy.goal != Goal::Units;
+    let gains = book.decided.iter().filter(is_money).filter_map(|decided| decided.gain);
     // From 0, not from −0, where nothing moves.
-    let gain = book.decided.iter().filter_map(|decided| decided.gain).fold(0.0, std::ops::Add::add);
+    let gain = gains.fold(0.0, std::ops::Add::add);
     let count = |is: fn(&Decided) -> bool| book.decided.iter().filter(|d| is(d)).count();
     json!({
         "considered": book.considered,

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use shopkeeper::{
     decide::price::{
-        Bounds, Facts, Knowledge, PriceNote, PricePolicies, PricePolicy, case_of,
+        Bounds, Facts, Knowledge, PriceNote, PricePolicies, PricePolicy, PriceTerms, Scope,
+        TermsChange, case_of,
         choice::{Case, choose, choose_without_curve},
         decide_all,
         guard::GuardRails,
@@ -288,6 +289,10 @@ fn a_quote_that_was_never_made_does_not_verify_however_well_it_is_made_up() {
 }
 
 fn decided(items: &[Item], policy: &PricePolicy) -> Vec<(String, i64, &'static str)> {
+    decided_by(items, &PricePolicies::from(policy.clone()))
+}
+
+fn decided_by(items: &[Item], policies: &PricePolicies) -> Vec<(String, i64, &'static str)> {
     let priced: Vec<_> = items
         .iter()
         .map(|item| {
@@ -303,7 +308,7 @@ fn decided(items: &[Item], policy: &PricePolicy) -> Vec<(String, i64, &'static s
         knowledge: &|_| Knowledge { demand: Some(demand(-3.0, 0.1)), ..Knowledge::default() },
         cost_before: &|_| None,
         now: NOW,
-        policies: &PricePolicies::from(policy.clone()),
+        policies,
         currency: euro(),
     };
     let book = decide_all(&facts);
@@ -340,6 +345,20 @@ fn variants_of_a_group_cost_the_same_and_a_bigger_pack_no_more_by_the_unit() {
     assert_eq!(price("blue"), price("red"));
     let (one, two) = (price("one").unwrap(), price("two").unwrap());
     assert!(two <= 2 * one && two >= one, "{one} {two}");
+}
+
+#[test]
+fn variants_of_a_price_that_may_not_move_stay_with_it() {
+    let variants = ["blue", "red"].map(|id| named(id, 1_200, Some("shirt"), serde_json::json!({})));
+    assert_eq!(decided(&variants, &on()).len(), 2);
+    let terms =
+        PriceTerms { enabled: true, step_max: 0.1, step_30d_max: 0.3, ..PriceTerms::default() };
+    for id in ["blue", "red"] {
+        let off = TermsChange { enabled: Some(false), ..TermsChange::default() };
+        let scope = format!("item:{id}").parse::<Scope>().unwrap();
+        let policies = PricePolicies::new((on(), terms.clone()), [(scope, off)]);
+        assert_eq!(decided_by(&variants, &policies), [], "{id} stays, and so does the other");
+    }
 }
 
 #[test]

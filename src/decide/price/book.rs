@@ -65,7 +65,9 @@ pub fn decide_all(facts: &Facts<'_>) -> Book {
         let key = |item: &Item| (item.fields.group.is_none(), item.fields.group.clone());
         let size = |item: &Item| pack_size(item).unwrap_or(0.0);
         let by_group = key(a).cmp(&key(b)).then(size(a).total_cmp(&size(b)));
-        by_group.then_with(|| a.item_id.cmp(&b.item_id))
+        // A price that may not move is one that its variants must have.
+        let moves = |item: &Item| item.fields.group.is_some() && facts.policies.of(item).enabled;
+        by_group.then_with(|| moves(a).cmp(&moves(b))).then_with(|| a.item_id.cmp(&b.item_id))
     });
     let lines: Vec<&[&Priced]> = items
         .chunk_by(|(a, _), (b, _)| a.fields.group.is_some() && a.fields.group == b.fields.group)

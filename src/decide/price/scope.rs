@@ -21,7 +21,7 @@ pub enum Scope {
     Item(ItemId),
 }
 
-/// Longest name of a brand or category, in characters.
+/// Longest name of a brand or category, in characters: what an item may have.
 const NAME_CHARS_MAX: usize = 200;
 
 /// Why a text names no scope.
@@ -36,7 +36,9 @@ impl FromStr for Scope {
             return Ok(Self::Shop);
         }
         let (kind, name) = text.split_once(':').ok_or(NoScope)?;
-        let is_name = !name.is_empty() && name.chars().nth(NAME_CHARS_MAX).is_none();
+        let is_long = name.chars().nth(NAME_CHARS_MAX).is_some();
+        // No database has a place for NUL, so that no item has such a brand.
+        let is_name = !name.is_empty() && !is_long && !name.contains('\0');
         match kind {
             "item" => ItemId::new(name).map(Self::Item).map_err(|_| NoScope),
             "category" if is_name => Ok(Self::Category(name.to_owned())),
@@ -252,7 +254,9 @@ mod tests {
 
     #[test]
     fn what_names_no_scope_is_refused() {
-        for text in ["", "shops", "item:", "category:", "item:a\nb", "user:ada", "mugs"] {
+        for text in
+            ["", "shops", "item:", "category:", "brand:a\0b", "item:a\nb", "user:ada", "mugs"]
+        {
             assert_eq!(text.parse::<Scope>(), Err(NoScope), "{text}");
         }
         assert!(format!("brand:{}", "é".repeat(200)).parse::<Scope>().is_ok());

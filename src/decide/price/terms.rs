@@ -44,6 +44,14 @@ macro_rules! terms {
                 true $(&& self.$key.is_none())*
             }
 
+            /// Whether it says something of this key.
+            pub fn names(&self, key: &str) -> bool {
+                match key {
+                    $(stringify!($key) => self.$key.is_some(),)*
+                    _ => false,
+                }
+            }
+
             /// The terms with this change.
             #[must_use]
             pub fn of(&self, terms: &PriceTerms) -> PriceTerms {
@@ -78,6 +86,16 @@ terms! {
     explore: bool,
     /// Expected loss that a trial may cost, as a share of what the best known price promises, 0 to 1.
     explore_loss_max: f64,
+}
+
+impl TermsChange {
+    /// What is out of range because of this change, where these terms hold otherwise.
+    pub fn faults(&self, terms: &PriceTerms) -> Vec<WrongTerm> {
+        let mut wrong = self.of(terms).check();
+        let is_step = |key: &str| key == "step_30d_max" && self.names("step_max");
+        wrong.retain(|wrong| self.names(wrong.key) || is_step(wrong.key));
+        wrong
+    }
 }
 
 /// A term that is out of range.
@@ -183,6 +201,23 @@ mod tests {
             r#"{"goal":"mixture","profit_share":0.7,"endings":[99]}"#
         );
         assert!(serde_json::from_str::<TermsChange>(r#"{"gaol": "profit"}"#).is_err());
+    }
+
+    #[test]
+    fn a_change_is_not_at_fault_for_what_it_does_not_say() {
+        let narrow = PriceTerms { step_max: 0.5, step_30d_max: 0.3, ..terms() };
+        let enabled = TermsChange { enabled: Some(true), ..TermsChange::default() };
+        assert_eq!(enabled.faults(&narrow), []);
+        for (step_max, step_30d_max) in
+            [(Some(0.4), None), (None, Some(0.2)), (Some(0.4), Some(0.2))]
+        {
+            let change = TermsChange { step_max, step_30d_max, ..TermsChange::default() };
+            let faults = change.faults(&narrow);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert_eq!(faults[0].key, "step_30d_max");
+        }
+        let both = TermsChange { margin_floor: Some(11.0), ..enabled };
+        assert_eq!(both.faults(&narrow)[0].key, "margin_floor");
     }
 
     #[test]

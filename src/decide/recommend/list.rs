@@ -212,7 +212,9 @@ pub(super) fn candidates(
     // Exclusions have used up what was kept: all items are looked at, further while variants crowd them.
     let mut wanted = most;
     let sieves = if best.len() < n { gate.sieves() } else { Vec::new() };
-    while best.len() < n && wanted <= most * VARIANTS_MAX {
+    // Further than any shelf goes, whatever is wanted: a list must not depend on how the shelf was filled.
+    let wanted_max = (most * VARIANTS_MAX).max(2 * RULED_MAX);
+    while best.len() < n && wanted <= wanted_max {
         let keep = |at: ItemIdx| {
             let at = at.0 as usize;
             sieves.iter().all(|sieve| sieve.holds(at)) && gate.admit(&snapshot.items[at]).is_ok()

@@ -42,19 +42,20 @@ impl Shelf {
         Self { taste, ranked: ranked.map(Vec::into_boxed_slice), is_complete, mix }
     }
 
-    /// How many items are to be kept for a list of `n` after some have been left out; [`usize::MAX`] for as many as ever
-    /// are. Of a large catalogue always so many: which of its items are scored exactly follows from how many are wanted,
-    /// and the same request must have the same list whatever was asked before.
-    pub fn n_ranked(snapshot: &Snapshot, n: usize) -> usize {
-        if snapshot.items.len() > EXACT_ITEMS_MAX {
+    /// How many items are to be kept where a list needs `n`; [`usize::MAX`] for as many as ever are. Of a large
+    /// catalogue always so many: which of its items are scored exactly follows from how many are wanted, and the same
+    /// request must have the same list whatever was asked before.
+    pub fn n_ranked(n_items: usize, n: usize) -> usize {
+        if n_items > EXACT_ITEMS_MAX {
             return RANKED_MAX;
         }
         n.saturating_mul(RANKED_EACH).clamp(RANKED_MIN, RANKED_MAX)
     }
 
-    /// Whether as many items as this are kept, or all there are.
-    pub fn holds(&self, n_ranked: usize) -> bool {
-        self.is_complete || self.ranked.as_ref().is_none_or(|ranked| ranked.len() >= n_ranked)
+    /// Whether as many items are kept as a list needs, or as ever are.
+    pub fn holds(&self, n: usize) -> bool {
+        let n = n.min(RANKED_MAX);
+        self.is_complete || self.ranked.as_ref().is_none_or(|ranked| ranked.len() >= n)
     }
 
     /// A taste for which there was no time to ask any model.
@@ -76,6 +77,27 @@ impl Shelf {
             + self.taste.shown.len() * size_of::<(ItemId, Timestamp)>()
             + self.taste.seen.len() * size_of::<(ItemId, Option<Timestamp>)>();
         size_of::<Self>() + taste + self.ranked.as_ref().map_or(0, |ranked| ranked.len() * 8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_shelf_that_was_filled_for_a_list_holds_it_and_the_pages_after_it(
+            n in 1..101_usize, n_items in 400..200_000_usize,
+        ) {
+            let n_ranked = Shelf::n_ranked(n_items, n);
+            let ranked = (0..n_ranked as u32).map(|at| (ItemIdx(at), 0.0)).collect();
+            let shelf = Shelf { ranked: Some(ranked), is_complete: false, ..Shelf::without_scores(Taste::default()) };
+            prop_assert!(shelf.holds(n) && shelf.holds((3 * n).min(300)));
+            prop_assert_eq!(shelf.holds(usize::MAX), n_ranked == RANKED_MAX);
+            prop_assert!(n_items <= EXACT_ITEMS_MAX || shelf.holds(usize::MAX));
+            prop_assert!(Shelf::n_ranked(n_items, usize::MAX) == RANKED_MAX);
+        }
     }
 }
 

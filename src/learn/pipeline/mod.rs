@@ -83,11 +83,6 @@ impl PipelineParams {
         kinds
     }
 
-    /// All of it as text, to tell whether two runs are done in the same way.
-    pub fn text(&self) -> String {
-        format!("{self:?}")
-    }
-
     /// Fewest held-out shoppers for a measurement to count.
     fn shoppers_min(&self) -> usize {
         self.holdout_shoppers_min.max(2)

@@ -92,6 +92,14 @@ pub struct TrainerParams {
     pub search: Option<SearchParams>,
 }
 
+impl TrainerParams {
+    /// All that decides what is learned, as text, to tell whether two runs are done in the same way.
+    fn text(&self) -> String {
+        let read = (self.window_days, self.events_max, self.events_per_shopper_max);
+        format!("{read:?} {:?}", self.pipeline)
+    }
+}
+
 /// Why a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
@@ -158,6 +166,8 @@ pub struct Trainer {
     params: TrainerParams,
     requests: mpsc::Receiver<Request>,
     memory: Arc<Mutex<Memory>>,
+    /// Whether a run by these settings has come to its end in this process.
+    is_settings_tried: bool,
     holder: String,
 }
 
@@ -199,6 +209,7 @@ impl Trainer {
             params,
             requests,
             memory: Arc::default(),
+            is_settings_tried: false,
             holder: uuid::Uuid::now_v7().to_string(),
         };
         (trainer, door)
@@ -366,8 +377,10 @@ impl Trainer {
         let (occasion, is_asked) = (ask.occasion, ask.is_asked());
         let erased = self.read_erasures().await?;
         let merge = self.read_merges().await?;
-        let settings = self.params.pipeline.text();
-        let is_set_anew = served.version > 0 && served.settings != settings;
+        let settings = self.params.text();
+        let is_other = served.version > 0 && served.settings != settings;
+        // The timer tries once: a snapshot may be refused, and processes with different settings share a folder.
+        let is_set_anew = is_other && (is_asked || !self.is_settings_tried);
         let is_served_whole = served.version > 0
             && served.watermark == last
             && served.merges == merge
@@ -412,6 +425,7 @@ impl Trainer {
             ));
         }
         let (mut fitted, as_of) = self.fit(now, stop).await?;
+        self.is_settings_tried = true;
         fitted.report.stages.begin_with("reading_events", read_seconds);
         for &(kind, seconds) in &fitted.seconds {
             self.metrics

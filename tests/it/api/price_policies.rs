@@ -101,6 +101,27 @@ async fn pricing_may_begin_with_one_category_and_be_turned_on_for_the_shop() {
 }
 
 #[tokio::test]
+async fn what_is_laid_down_for_the_shop_stands_upon_the_settings_not_upon_what_was() {
+    let shop = Shop::open().await;
+    lay_down(&shop, "shop", json!({ "step_max": 0.5, "step_30d_max": 0.6 })).await;
+    let path = "/pricing/policies/shop";
+    // The settings have 0.3 for 30 days.
+    let faults = shop.put(path, json!({ "step_max": 0.5 })).await.faults(422);
+    assert_eq!(faults, ["/step_30d_max"]);
+    lay_down(&shop, "category:mugs", json!({ "step_max": 0.4 })).await;
+    let narrower = shop.put(path, json!({ "step_30d_max": 0.4 })).await.is(200);
+    assert_eq!(narrower["policy"], json!({ "step_30d_max": 0.4 }));
+    let all = shop.get("/pricing/policies").await.is(200);
+    assert_eq!(
+        (&all["shop"]["step_max"], &all["shop"]["step_30d_max"]),
+        (&json!(0.1), &json!(0.4))
+    );
+    // What goes beyond it by now is no fault of something else.
+    shop.put(path, json!({ "step_30d_max": 0.2 })).await.is(200);
+    lay_down(&shop, "item:pen", json!({ "enabled": true })).await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_applied_is_refused_and_changes_nothing() {
     let shop = Shop::open().await;
     for (policy, at) in [

@@ -344,6 +344,12 @@ async fn other_settings_are_a_reason_to_train_though_nothing_happened() {
     let bytes = restarted.get("/status").await.is(200)["memory"].to_string();
     assert!(bytes.contains("nmf"), "{bytes}");
     assert_eq!(restarted.train().await.outcome, RunOutcome::Skipped, "the same again is not");
+    // Both go on with what they have: the timer tries its settings once.
+    let mut shorter = shop.beside_with(|config| config.training.window_days = 30).await;
+    assert_eq!(shorter.train_by_the_clock().await.version, Some(3));
+    restarted.adopt().await;
+    assert_eq!(restarted.train_by_the_clock().await.outcome, RunOutcome::Skipped);
+    assert_eq!(restarted.train().await.version, Some(4), "whoever asks gets it");
 }
 
 #[tokio::test]

@@ -102,6 +102,9 @@ super::for_both! {
                     .execute(&mut *transaction)
                     .await
                     .map_err(failed())?;
+            } else if had == 0 {
+                // Nobody need read everything again.
+                return Ok(Some(false));
             } else {
                 sqlx::query(words.remove)
                     .bind(name)
