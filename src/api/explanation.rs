@@ -178,7 +178,7 @@ pub struct ExplanationAnswer {
     item: String,
     /// Where.
     market: String,
-    /// Price policies that hold for it, the strongest first, but that of the shop.
+    /// Price policies that hold for it, the strongest first.
     policies: Vec<String>,
     /// The price in force.
     price: Option<Money>,

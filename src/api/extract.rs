@@ -85,8 +85,14 @@ impl FromRequest<ApiState> for Body {
 }
 
 impl Body {
-    /// The one JSON document in the body.
+    /// The one JSON object in the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        // Fields would be taken in their order from an array.
+        if self.bytes.trim_ascii_start().first() == Some(&b'[') {
+            let detail = "must be an object, not an array".to_owned();
+            let errors = vec![FieldError { pointer: String::new(), detail }];
+            return Err(ApiError::Invalid { detail: BODY_FORM.into(), errors });
+        }
         let not_json = |cause: &serde_json::Error| {
             ApiError::Malformed(format!("the body is not JSON: {cause}"))
         };

@@ -12,9 +12,11 @@ use crate::{
         weeks_to_end,
     },
     domain::Cents,
+    record::forms::amount_from_json,
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Most units that are planned for.
@@ -33,8 +35,8 @@ pub struct MarkdownBody {
     /// Weeks and parts of them, from a day to 104; those to the item's `sell_by` by default.
     weeks: Option<f64>,
     /// What a unit brings that is left at the end; by default the shop's share of its cost.
-    #[schema(example = "5.00")]
-    salvage: Option<String>,
+    #[schema(value_type = Option<String>, example = "5.00")]
+    salvage: Option<Value>,
 }
 
 /// A price that stays throughout.
@@ -147,8 +149,8 @@ pub async fn post_markdown(
         let detail = format!("must be {WEEKS_MIN} to {WEEKS_MAX} weeks, not {weeks}{whose}");
         return Err(wrong("/weeks", detail));
     }
-    let salvage = if let Some(text) = &body.salvage {
-        amount_of(&state, text).map_err(|detail| wrong("/salvage", detail))?
+    let salvage = if let Some(amount) = &body.salvage {
+        amount_from_json(amount, state.currency).map_err(|detail| wrong("/salvage", detail))?
     } else {
         let cost = case.cost.map_or(0, |cost| cost.0.max(0)) as f64;
         Cents((cost * case.policy.salvage_share).round() as i64)
@@ -168,12 +170,6 @@ pub async fn post_markdown(
     let salvage = state.money(salvage);
     let item = item.to_string();
     Ok(Json(MarkdownAnswer { item, units, weeks, salvage, plan, unknown_because }))
-}
-
-/// An amount of at least 0, or what is wrong with it.
-fn amount_of(state: &ApiState, text: &str) -> Result<Cents, String> {
-    let amount = state.currency.parse_amount(text).map_err(|error| error.to_string())?;
-    if amount.0 >= 0 { Ok(amount) } else { Err(format!("`{text}` is below 0")) }
 }
 
 fn answer(state: &ApiState, plan: &MarkdownPlan) -> PlanAnswer {

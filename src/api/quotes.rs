@@ -8,9 +8,11 @@ use super::{
 use crate::{
     decide::price::quote::{Verdict, verify},
     domain::{Timestamp, time::SECOND_MS},
+    record::forms::amount_from_json,
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// A quote as it was told.
@@ -20,8 +22,8 @@ pub struct QuoteBody {
     /// Of what.
     item: String,
     /// The amount, as it was told.
-    #[schema(example = "12.90")]
-    price: String,
+    #[schema(value_type = String, example = "12.90")]
+    price: Value,
     /// As it was told.
     valid_until: String,
 }
@@ -49,8 +51,8 @@ pub async fn verify_quote(
     let body: QuoteBody = body.json()?;
     let item = item_id(&body.item).map_err(at("/item"))?;
     let invalid = |detail: String| ApiError::Invalid { detail, errors: Vec::new() };
-    let price = state.currency.parse_amount(&body.price);
-    let price = price.map_err(|error| at("/price")(invalid(error.to_string())))?;
+    let price = amount_from_json(&body.price, state.currency);
+    let price = price.map_err(|error| at("/price")(invalid(error)))?;
     let valid_until = Timestamp::parse(&body.valid_until).ok_or_else(|| {
         let text = &body.valid_until;
         at("/valid_until")(invalid(format!("`{text}` is not a time such as 2026-01-31T12:00:00Z")))

@@ -5,9 +5,13 @@ use super::{
     extract::{Body, at, item_id},
     state::{ApiState, Money},
 };
-use crate::decide::price::simulate::{Expected, Week, simulate};
+use crate::{
+    decide::price::simulate::{Expected, Week, simulate},
+    record::forms::amount_from_json,
+};
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Most items in one request.
@@ -30,8 +34,8 @@ pub struct SimulateItem {
     /// Which.
     item: String,
     /// 1 to 100 amounts.
-    #[schema(example = json!(["9.90", "11.90"]))]
-    prices: Vec<String>,
+    #[schema(value_type = Vec<String>, example = json!(["9.90", "11.90"]))]
+    prices: Vec<Value>,
 }
 
 /// A mean with the interval that nine of ten draws of demand lie in.
@@ -102,10 +106,9 @@ pub async fn post_simulate(
         let item = item_id(&wanted.item).map_err(at(format!("/items/{index}/item")))?;
         number(format!("/items/{index}/prices"), "prices", wanted.prices.len(), PRICES_MAX)?;
         let mut prices = Vec::with_capacity(wanted.prices.len());
-        for (place, text) in wanted.prices.iter().enumerate() {
-            let price = state.currency.parse_amount(text).map_err(|error| error.to_string());
-            let price = price.and_then(|price| {
-                if price.0 > 0 { Ok(price) } else { Err(format!("`{text}` is not above 0")) }
+        for (place, amount) in wanted.prices.iter().enumerate() {
+            let price = amount_from_json(amount, state.currency).and_then(|price| {
+                if price.0 > 0 { Ok(price) } else { Err("must be above 0".to_owned()) }
             });
             prices.push(price.map_err(|detail| {
                 let pointer = format!("/items/{index}/prices/{place}");

@@ -82,7 +82,7 @@ impl Pricing {
             .filter_map(|(item, _)| Some((item.item_id.clone(), item.fields.cost?)))
             .filter(|(item, cost)| costs.get(item) != Some(cost))
             .collect();
-        let book = self.decide((items, rivalries, costs), snapshot.clone(), now).await?;
+        let mut book = self.decide((items, rivalries, costs), snapshot.clone(), now).await?;
         // What a price was not moved for is known from now on; what it is moved for, once it has come into force.
         let is_decided = |item: &ItemId| {
             book.decided.binary_search_by(|decided| decided.case.item.cmp(item)).is_ok()
@@ -98,6 +98,8 @@ impl Pricing {
         }
         let held = self.held(&book, &snapshot, now);
         let is_held = !held.is_empty();
+        // The merchant's own prices wait for nobody.
+        let n_returned = if is_held { self.return_to_list(&mut book).await? } else { 0 };
         let run = PriceRun {
             run_id: uuid::Uuid::now_v7().to_string(),
             created_at: now,
@@ -130,7 +132,7 @@ impl Pricing {
                 prices = decisions.len(),
                 "a pricing run waits for approval"
             );
-            return Ok(Some(Proposal { run, n_moved: 0 }));
+            return Ok(Some(Proposal { run, n_moved: n_returned }));
         }
         let n_moved = self.apply(&run).await?;
         let state = RunState::Applied;
@@ -170,16 +172,30 @@ impl Pricing {
         deciding.await.map_err(|error| PricingError::Died(error.to_string()))
     }
 
+    /// Brings the list prices of a book into force, and leaves the rest of it.
+    async fn return_to_list(&self, book: &mut Book) -> Result<usize, PricingError> {
+        let is_back = |decided: &Decided| decided.reason == PriceReason::BackToList;
+        let (back, chosen) = std::mem::take(&mut book.decided).into_iter().partition(is_back);
+        book.decided = chosen;
+        let prices = Vec::into_iter(back).map(|decided: Decided| NewPrice {
+            item: decided.case.item,
+            before: decided.case.past.current,
+            price: decided.price,
+            reason: decided.reason,
+        });
+        self.set_all(&prices.collect::<Vec<_>>()).await
+    }
+
     fn held(&self, book: &Book, snapshot: &Snapshot, now: Timestamp) -> Vec<Hold> {
         let policies = self.policies();
-        let (policy, are_enabled) = (policies.shop(), policies.are_enabled());
+        let policy = policies.shop();
         let days_since = now.since_ms(snapshot.as_of) as f64 / DAY_MS as f64;
         let mut held = holds(&book.decided, (book.considered, days_since), &policy.brakes);
-        if policy.needs_approval && are_enabled && !book.decided.is_empty() {
+        // List prices are the merchant's own; there is nothing to approve.
+        if policy.needs_approval && book.decided.iter().any(Decided::is_chosen) {
             held.insert(0, Hold::NeedsApproval);
         }
-        // Without pricing all prices are the merchant's own; there is nothing to approve.
-        if are_enabled { held } else { Vec::new() }
+        held
     }
 
     /// Applies runs that were approved by a process that did not live to apply them.
@@ -222,7 +238,9 @@ impl Pricing {
             .walk(&found, |decision, item| {
                 let in_force = item.price_in_force?;
                 let before = decision.before.filter(|_| in_force == decision.price)?;
-                let bounds = hard_bounds(item, &policies.of(item), self.currency);
+                // Where pricing is off, what it made of a price does not come back.
+                let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
+                let bounds = hard_bounds(item, &policy, self.currency);
                 let price = bounds.map_or(before, |bounds| bounds.clamp(before));
                 Some((price, PriceReason::Restored))
             })

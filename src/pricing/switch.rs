@@ -96,9 +96,11 @@ impl Pricing {
                 .filter_map(|ledger| {
                     let entry = self.live.catalogue.get(&ledger[0].item)?;
                     let in_force = entry.item.price_in_force.filter(|_| !entry.item.removed)?;
-                    let price = approved_price(ledger, at)?;
-                    // The bounds of today come before the book of then.
                     let policy = policies.of(&entry.item);
+                    // Where pricing was turned off since, the price is the merchant's; the bounds of today come before
+                    // the book of then.
+                    let list = entry.item.fields.price.filter(|_| !policy.enabled);
+                    let price = list.or_else(|| approved_price(ledger, at))?;
                     let bounds = hard_bounds(&entry.item, &policy, self.currency);
                     let price = bounds.map_or(price, |bounds| bounds.clamp(price));
                     let price = Some(price).filter(|&price| price != in_force)?;
@@ -110,7 +112,7 @@ impl Pricing {
         }
     }
 
-    async fn set_all(&self, prices: &[NewPrice]) -> Result<usize, PricingError> {
+    pub(super) async fn set_all(&self, prices: &[NewPrice]) -> Result<usize, PricingError> {
         let mut n_moved = 0;
         for chunk in prices.chunks(CHUNK as usize) {
             n_moved += self.set_prices(chunk).await?;

@@ -75,7 +75,8 @@ impl Rounds {
                         );
                     }
                 }
-                Err(PricingError::Stopped(_)) => priced = Some((by, now)),
+                // Somebody may let it go on at any time.
+                Err(PricingError::Stopped(_)) => priced = None,
                 // The next round is the retry, but after a fault of ours, which would only come again.
                 Err(error) => {
                     if matches!(error, PricingError::Died(_)) {

@@ -280,6 +280,12 @@ fn a_quote_that_was_never_made_does_not_verify_however_well_it_is_made_up() {
     let said = (cheap.price, cheap.valid_until);
     let verdict = verify((&cheap.quote_id, &id), said, &trail(&[(3, 500)]), (NOW, HALF_HOUR_MS));
     assert_eq!(verdict, Verdict::NeverOffered);
+    // Nor does the price in force with a longer time, at which no quote ends.
+    let tea = item(1_000, None, None, None, 500);
+    let longer = quote(&tea, &[], NOW, HALF_HOUR_MS + 7_000, &on()).unwrap();
+    let until = (longer.price, longer.valid_until);
+    let verdict = verify((&longer.quote_id, &id), until, &trail(&[(3, 500)]), (NOW, HALF_HOUR_MS));
+    assert_eq!(verdict, Verdict::NeverOffered);
     // Nor does a price of yesterday with a time of today.
     let past = trail(&[(9, 250), (1, 500)]);
     assert_eq!(

@@ -46,6 +46,13 @@ pub struct Decided {
     pub cost_before: Option<Cents>,
 }
 
+impl Decided {
+    /// Whether pricing chose the price; else it is the merchant's own.
+    pub fn is_chosen(&self) -> bool {
+        self.reason != PriceReason::BackToList
+    }
+}
+
 /// What a run decided.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Book {

@@ -26,6 +26,15 @@ pub enum Hold {
         /// Its jump, as a share of the cost before.
         share: f64,
     },
+    /// Prices must go further than a step to come inside their guard-rails: somebody has changed a policy.
+    Leaps {
+        /// How many.
+        items: usize,
+        /// The one that goes furthest.
+        worst: String,
+        /// How far, as a share of its price.
+        share: f64,
+    },
     /// Nothing has come in for a while, so that what was learned is old.
     FeedGap {
         /// Days since the last event.
@@ -50,13 +59,14 @@ pub fn holds(
     (considered, days_since): (usize, f64),
     brakes: &Brakes,
 ) -> Vec<Hold> {
-    let moved = decided.len();
+    // List prices are the merchant's own.
+    let chosen: Vec<&Decided> = decided.iter().filter(|decided| decided.is_chosen()).collect();
+    let moved = chosen.len();
     let mut holds = Vec::new();
     if moved >= brakes.moved_min && moved as f64 > brakes.moved_share_max * considered as f64 {
         holds.push(Hold::ManyMoves { moved, considered });
     }
-    let rests_on_demand = decided.iter().any(|decided| decided.reason != PriceReason::BackToList);
-    if rests_on_demand && days_since > brakes.feed_gap_days {
+    if moved > 0 && days_since > brakes.feed_gap_days {
         holds.push(Hold::FeedGap { days: days_since });
     }
     let jump = |decided: &Decided| {
@@ -64,7 +74,7 @@ pub fn holds(
         is_jump(cost, before, brakes).then(|| jump_share(cost, before))
     };
     let jumps: Vec<(f64, &Decided)> =
-        decided.iter().filter_map(|decided| Some((jump(decided)?, decided))).collect();
+        chosen.iter().filter_map(|decided| Some((jump(decided)?, *decided))).collect();
     if let Some((share, worst)) = jumps.iter().max_by(|a, b| a.0.total_cmp(&b.0)) {
         holds.push(Hold::CostJumps {
             items: jumps.len(),
@@ -72,5 +82,22 @@ pub fn holds(
             share: *share,
         });
     }
+    let leaps = chosen.iter().filter_map(|decided| Some((leap(decided)?, decided)));
+    let leaps: Vec<(f64, &&Decided)> = leaps.collect();
+    if let Some((share, worst)) = leaps.iter().max_by(|a, b| a.0.total_cmp(&b.0)) {
+        let worst = worst.case.item.to_string();
+        holds.push(Hold::Leaps { items: leaps.len(), worst, share: *share });
+    }
     holds
 }
+
+/// How far a price moves to come inside its guard-rails, as a share of it, if that is more than a step.
+fn leap(decided: &Decided) -> Option<f64> {
+    let before = decided.case.past.current.filter(|_| decided.reason == PriceReason::GuardRail)?;
+    let moved = decided.price.0.saturating_sub(before.0).unsigned_abs() as f64;
+    let step = decided.case.policy.step_max * before.0.max(1) as f64 + LEAP_ROUNDING;
+    (moved > step).then(|| moved / before.0.max(1) as f64)
+}
+
+/// Minor units by which a step may be passed by rounding.
+const LEAP_ROUNDING: f64 = 1.0;

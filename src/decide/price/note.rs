@@ -62,7 +62,7 @@ impl fmt::Display for PriceNote {
             Self::Imported => "This price was taken from past sales.",
             Self::BackToList => "The price went back to the list price.",
             Self::GuardRail => "The price was moved into the bounds of that time.",
-            Self::PricingDisabled => "The shop has not turned on pricing.",
+            Self::PricingDisabled => "Pricing is not turned on for this item.",
             Self::NoListPrice => "The item has no list price.",
             Self::NoGuardRails => {
                 "The price does not move because neither cost, nor price_min, nor price_max is known."

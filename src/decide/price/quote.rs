@@ -134,8 +134,11 @@ pub fn verify(
     if now >= valid_until {
         return Verdict::Expired;
     }
-    // A quote is good for half to one and a half of `ttl_ms`, so it was made between these times.
+    // It ends with a slot, and is good for half to one and a half of `ttl_ms`, so it was made between these times.
     let ttl_ms = ttl_ms.max(1);
+    if valid_until.0.rem_euclid(ttl_ms) != 0 {
+        return Verdict::NeverOffered;
+    }
     let earliest = valid_until.plus_ms(-(ttl_ms + ttl_ms / 2 + 1));
     let latest = valid_until.plus_ms(1 - ttl_ms / 2).min(now);
     let was_in_force = |entry: &&PriceEntry| {

@@ -79,6 +79,7 @@ impl Scope {
 pub struct PricePolicies {
     shop: PricePolicy,
     terms: PriceTerms,
+    is_laid_down_for_shop: bool,
     brands: FxHashMap<String, TermsChange>,
     categories: FxHashMap<String, TermsChange>,
     items: FxHashMap<ItemId, TermsChange>,
@@ -98,10 +99,12 @@ impl PricePolicies {
         changes: impl IntoIterator<Item = (Scope, TermsChange)>,
     ) -> Self {
         let (brands, categories, items) = Default::default();
-        let mut policies = Self { shop, terms, brands, categories, items };
+        let is_laid_down_for_shop = false;
+        let mut policies = Self { shop, terms, is_laid_down_for_shop, brands, categories, items };
         for (scope, change) in changes {
             match scope {
                 Scope::Shop => {
+                    policies.is_laid_down_for_shop = true;
                     policies.terms = change.of(&policies.terms);
                     policies.shop = policies.by(&policies.terms);
                 }
@@ -140,9 +143,10 @@ impl PricePolicies {
         of_item.into_iter().chain(of_categories).chain(fields.brand.iter().filter_map(of_brand))
     }
 
-    /// Where something is laid down that holds for an item, the strongest first, but for the whole shop.
+    /// Where something is laid down that holds for an item, the strongest first.
     pub fn scopes_of(&self, item: &Item) -> Vec<Scope> {
-        self.changes_of(item).map(|change| change.0).collect()
+        let of_shop = self.is_laid_down_for_shop.then_some(Scope::Shop);
+        self.changes_of(item).map(|change| change.0).chain(of_shop).collect()
     }
 
     /// The policy for an item.
@@ -156,13 +160,6 @@ impl PricePolicies {
                 Some(change.1.of(terms.as_ref().unwrap_or(&self.terms)))
             });
         changed.map_or(Cow::Borrowed(&self.shop), |terms| Cow::Owned(self.by(&terms)))
-    }
-
-    /// Whether the price of any item may move.
-    pub fn are_enabled(&self) -> bool {
-        let changes = self.brands.values().chain(self.categories.values());
-        let mut changes = changes.chain(self.items.values());
-        self.shop.enabled || changes.any(|change| change.enabled == Some(true))
     }
 }
 
@@ -228,10 +225,10 @@ mod tests {
         assert_eq!((margin, step), (0.3, 0.02), "the other category says one alone, the brand one");
         assert_eq!(policy.market, plain.market);
         let names: Vec<String> = policies.scopes_of(&mug).iter().map(Scope::to_string).collect();
-        assert_eq!(names, ["item:mug-1", "category:mugs", "category:gifts", "brand:acme"]);
+        let all = ["item:mug-1", "category:mugs", "category:gifts", "brand:acme", "shop"];
+        assert_eq!(names, all);
         let gift = of(&item("mug-2", &["gifts", "mugs"], None));
         assert_eq!((gift.enabled, gift.choice.goal), (false, Goal::Revenue));
-        assert!(policies.are_enabled());
     }
 
     #[test]
@@ -239,8 +236,6 @@ mod tests {
         let shop = PricePolicy { enabled: true, ..PricePolicy::default() };
         let policies = PricePolicies::from(shop.clone());
         assert_eq!(*policies.of(&item("pen", &["pens"], None)), shop);
-        assert!(policies.are_enabled());
-        assert!(!PricePolicies::from(PricePolicy::default()).are_enabled());
     }
 
     proptest! {

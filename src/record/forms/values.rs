@@ -67,6 +67,11 @@ pub(super) fn price(value: &Value, currency: Currency) -> Result<Cents, String> 
     if cents.0 < 0 { Err("must not be negative".to_owned()) } else { Ok(cents) }
 }
 
+/// An amount that stands on its own, in any of the forms that an item's price may have.
+pub fn amount_from_json(value: &Value, currency: Currency) -> Result<Cents, String> {
+    price(value, currency)
+}
+
 /// Whether `code` is the shop's currency.
 pub(super) fn check_currency(code: &Value, currency: Currency) -> Result<(), String> {
     match code {

@@ -101,6 +101,53 @@ async fn pricing_may_begin_with_one_category_and_be_turned_on_for_the_shop() {
 }
 
 #[tokio::test]
+async fn where_pricing_is_turned_off_list_prices_come_back_and_stay_whatever_is_restored() {
+    let shop = lively().await;
+    sort(&shop).await;
+    assert!(shop.reprice().await >= 2);
+    let run = shop.get("/pricing/runs").await.is(200)["runs"][0]["run"].clone();
+    lay_down(&shop, "category:drinks", json!({ "enabled": false })).await;
+    // Though every run is to be looked at, and this one has more to say.
+    let careful = shop.beside_with(|config| config.pricing.needs_approval = true).await;
+    careful.clock.advance_ms(2 * 86_400_000);
+    assert_eq!(careful.reprice().await, 2);
+    let waiting = careful.get("/pricing/runs").await.is(200)["runs"][0].clone();
+    assert_eq!(waiting["state"], "proposed", "{waiting}");
+    assert_eq!(amount(&careful, "hot").await, "12.00");
+    let approved = format!("/pricing/runs/{}/approve", waiting["run"].as_str().unwrap());
+    careful.post(&approved, json!(null)).await.is(200);
+    let quote = careful.get("/prices/hot").await.is(200);
+    assert_eq!(quote["reasons"][0]["kind"], "back_to_list", "{quote}");
+    // Neither taking the first run back nor stopping brings back what pricing had made of them.
+    let back = format!("/pricing/runs/{}/rollback", run.as_str().unwrap());
+    careful.post(&back, json!(null)).await.is(200);
+    careful.post("/pricing/stop", json!(null)).await.is(200);
+    for item in ["hot", "warm"] {
+        assert_eq!(amount(&careful, item).await, "12.00");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_makes_prices_leap_waits_for_a_person() {
+    let shop = lively().await;
+    lay_down(&shop, "item:hot", json!({ "margin_floor": 1.3 })).await;
+    assert_eq!(shop.reprice().await, 0);
+    assert_eq!(amount(&shop, "hot").await, "12.00", "13.80 is 15 % more, and a step 10 %");
+    let waiting = shop.get("/pricing/runs").await.is(200)["runs"][0].clone();
+    assert_eq!(waiting["state"], "proposed", "{waiting}");
+    let held = &waiting["summary"]["held"][0];
+    assert_eq!((&held["kind"], &held["worst"]), (&json!("leaps"), &json!("hot")), "{waiting}");
+    let approved = format!("/pricing/runs/{}/approve", waiting["run"].as_str().unwrap());
+    shop.post(&approved, json!(null)).await.is(200);
+    assert_eq!(amount(&shop, "hot").await, "13.80");
+    // Within a step nobody need look.
+    let shop = lively().await;
+    lay_down(&shop, "item:hot", json!({ "margin_floor": 1.2 })).await;
+    assert!(shop.reprice().await >= 1);
+    assert_eq!(amount(&shop, "hot").await, "13.20");
+}
+
+#[tokio::test]
 async fn what_is_laid_down_for_the_shop_stands_upon_the_settings_not_upon_what_was() {
     let shop = Shop::open().await;
     lay_down(&shop, "shop", json!({ "step_max": 0.5, "step_30d_max": 0.6 })).await;
@@ -129,6 +176,7 @@ async fn what_cannot_be_applied_is_refused_and_changes_nothing() {
         (json!({ "margin_floor": -1 }), "/margin_floor"),
         (json!({ "goal": "fame" }), "/goal"),
         (json!({ "endings": "99" }), "/endings"),
+        (json!({ "margin_floor": 1e308 }), "/margin_floor"),
         (json!({ "corridor": [1.1, 0.9] }), "/corridor"),
         // More than the shop allows in 30 days.
         (json!({ "step_max": 0.5 }), "/step_30d_max"),
@@ -138,8 +186,10 @@ async fn what_cannot_be_applied_is_refused_and_changes_nothing() {
     }
     let both = json!({ "step_max": 0.5, "step_30d_max": 0.5 });
     lay_down(&shop, "category:mugs", both).await;
-    shop.put("/pricing/policies/category:pens", json!({})).await.is(422);
-    for scope in ["mugs", "category:", "user:ada", "item:"] {
+    for nothing in [json!({}), json!({ "goal": null }), json!([true, "units"])] {
+        shop.put("/pricing/policies/category:pens", nothing).await.is(422);
+    }
+    for scope in ["mugs", "category:", "user:ada", "item:", "brand:a%00b"] {
         let path = format!("/pricing/policies/{scope}");
         let refused = shop.put(&path, json!({ "enabled": true })).await.is(422);
         assert!(refused["detail"].as_str().unwrap().contains("item:ID"), "{refused}");

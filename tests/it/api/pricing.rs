@@ -307,6 +307,11 @@ async fn a_quote_verifies_if_and_only_if_it_is_unchanged_and_not_expired() {
         (told["valid"].as_bool().unwrap(), told["verdict"].as_str().unwrap().to_owned())
     };
     assert_eq!(verify(&shop, &id, body("12.00")).await, (true, "valid".into()));
+    // As a number, and as the answer has it.
+    for price in [json!(12), json!(12.0), quote["price"].clone()] {
+        let body = json!({ "item": "hot", "price": price, "valid_until": quote["valid_until"] });
+        assert_eq!(verify(&shop, &id, body).await, (true, "valid".into()));
+    }
     assert_eq!(verify(&shop, &id, body("11.99")).await, (false, "changed".into()));
     assert_eq!(verify(&shop, &"0".repeat(32), body("12.00")).await, (false, "changed".into()));
     // The shop stands by it though the price has moved since.
