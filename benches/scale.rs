@@ -1,11 +1,14 @@
 //! How do time and memory grow? Simulated shops of 100,000 items and 1, 10 and 100 million interactions:
-//! building the matrix, then fitting models on it.
+//! building the matrix, then fitting models on it; and price response of 100,000 items over two years.
 //!
 //! Each size is a process of its own, so that the peaks do not mix; within it the peak is set back
-//! before every stage. `cargo bench --bench scale -- 1000000 10000000` takes other sizes.
+//! before every stage. `cargo bench --bench scale -- 1000000 10000000` takes other sizes, and `-- prices` price
+//! response alone.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail")]
 
+#[path = "scale/prices.rs"]
+mod prices;
 #[expect(dead_code, reason = "the other benches use the rest")]
 mod support;
 
@@ -44,7 +47,14 @@ fn main() {
         return say("measures only under `cargo bench`");
     }
     say_where();
+    let is_prices = std::env::args().any(|argument| argument == "prices");
     let given: Vec<usize> = std::env::args().filter_map(|size| size.parse().ok()).collect();
+    if is_prices || given.is_empty() {
+        prices::measure();
+    }
+    if is_prices {
+        return;
+    }
     let sizes = if given.is_empty() { SIZES.to_vec() } else { given };
     let mut report = Report::default();
     let mut before: Option<(usize, Vec<Value>)> = None;
