@@ -234,7 +234,7 @@ pub async fn get_explanation(
     let entry = state.live.catalogue.get(&item).filter(|entry| !entry.item.removed);
     let entry = entry.ok_or(ApiError::NotFound { what: "item", id: item.to_string() })?;
     let now = state.clock.now();
-    let case = state.pricing.case(&entry, now).await?;
+    let case = state.pricing.case_in_line(&entry, now).await?;
     let last = state.store.last_price_decision(&item).await?;
     let policies = state.pricing.policies();
     let standstill = standstill(&entry.item.fields, &policies.of(&entry.item));

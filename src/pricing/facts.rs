@@ -4,8 +4,9 @@ use super::{CHUNK, Pricing, PricingError};
 use crate::{
     decide::price::{
         Knowledge, PricePolicy, case_of,
-        choice::{Case, CompetitorIndex},
+        choice::{Case, CompetitorIndex, ItemLimits},
         competition::{duels, index},
+        left_by_line,
     },
     domain::{CompetitorOffer, Item, ItemId, PriceEntry, Timestamp, time::DAY_MS},
     learn::demand::competitors::OwnFacts,
@@ -39,8 +40,7 @@ pub(super) struct Rivalry {
 pub(super) type Rivalries = FxHashMap<ItemId, Rivalry>;
 
 impl Pricing {
-    /// All that the price of one item depends on now; outside of a run nothing is on trial, and its product line leaves
-    /// it what it likes.
+    /// All that the price of one item depends on now, but for its product line; outside of a run nothing is on trial.
     pub async fn case(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
         let (entry, snapshot) = (entry.clone(), self.snapshots.current());
         let item = &entry.item;
@@ -62,6 +62,23 @@ impl Pricing {
             case_of((&entry.item, &entry.trail), knowledge, now, (&policy, currency))
         });
         looking.await.map_err(|error| PricingError::Died(error.to_string()))
+    }
+
+    /// As [`case`](Self::case), with what its product line leaves it where the others are now; in a run, those that are
+    /// settled before it may move.
+    pub async fn case_in_line(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
+        let case = self.case(entry, now).await?;
+        let Some(group) = entry.item.fields.group.clone() else { return Ok(case) };
+        let (live, policies, item) = (self.live.clone(), self.policies(), entry.item.clone());
+        // The whole catalogue is looked through.
+        let looking = tokio::task::spawn_blocking(move || {
+            let all = live.catalogue.items().into_iter().map(|entry| entry.item);
+            let members =
+                all.filter(|other| !other.removed && other.fields.group.as_ref() == Some(&group));
+            left_by_line(&policies, members.collect(), &item)
+        });
+        let line = looking.await.map_err(|error| PricingError::Died(error.to_string()))?;
+        Ok(Case { limits: ItemLimits { line, ..case.limits }, ..case })
     }
 
     /// As [`case`](Self::case), with demand as it is in the present week: that of a promoted item while it is

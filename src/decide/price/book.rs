@@ -8,6 +8,7 @@ use super::{
 use crate::domain::{Cents, Currency, Item, ItemId, Lottery, PriceEntry, PriceReason, Timestamp};
 use rayon::prelude::*;
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -67,15 +68,7 @@ pub struct Book {
 /// Decides the prices of all items, in parallel on the pool it is called in. The same facts give the same book.
 pub fn decide_all(facts: &Facts<'_>) -> Book {
     let mut items: Vec<&Priced> = facts.items.iter().filter(|(item, _)| !item.removed).collect();
-    // Members of a group stand together, smaller packs first.
-    items.sort_by(|(a, _), (b, _)| {
-        let key = |item: &Item| (item.fields.group.is_none(), item.fields.group.clone());
-        let size = |item: &Item| pack_size(item).unwrap_or(0.0);
-        let by_group = key(a).cmp(&key(b)).then(size(a).total_cmp(&size(b)));
-        // A price that may not move is one that its variants must have.
-        let moves = |item: &Item| item.fields.group.is_some() && facts.policies.of(item).enabled;
-        by_group.then_with(|| moves(a).cmp(&moves(b))).then_with(|| a.item_id.cmp(&b.item_id))
-    });
+    items.sort_by(|(a, _), (b, _)| in_line(facts.policies, a, b));
     let lines: Vec<&[&Priced]> = items
         .chunk_by(|(a, _), (b, _)| a.fields.group.is_some() && a.fields.group == b.fields.group)
         .collect();
@@ -88,6 +81,33 @@ pub fn decide_all(facts: &Facts<'_>) -> Book {
     }
     book.decided.sort_by(|a, b| a.case.item.cmp(&b.case.item));
     book
+}
+
+/// The order in which prices are settled: members of a group stand together, smaller packs first.
+fn in_line(policies: &PricePolicies, a: &Item, b: &Item) -> Ordering {
+    let key = |item: &Item| (item.fields.group.is_none(), item.fields.group.clone());
+    let size = |item: &Item| pack_size(item).unwrap_or(0.0);
+    let by_group = key(a).cmp(&key(b)).then(size(a).total_cmp(&size(b)));
+    // A price that may not move is one that its variants must have.
+    let moves = |item: &Item| item.fields.group.is_some() && policies.of(item).enabled;
+    by_group.then_with(|| moves(a).cmp(&moves(b))).then_with(|| a.item_id.cmp(&b.item_id))
+}
+
+/// What the members of its group that are settled before it leave to an item, if they stay where they are.
+pub fn left_by_line(
+    policies: &PricePolicies,
+    mut members: Vec<Arc<Item>>,
+    item: &Item,
+) -> Option<(Cents, Cents)> {
+    members.sort_by(|a, b| in_line(policies, a, b));
+    let mut settled = Line::default();
+    for member in members.iter().take_while(|member| member.item_id != item.item_id) {
+        settled.bounds(member);
+        if let Some(price) = member.price_in_force {
+            settled.settle(member, price);
+        }
+    }
+    settled.bounds(item)
 }
 
 /// What became of one item.

@@ -35,7 +35,7 @@ pub mod simulate;
 pub mod situation;
 pub mod terms;
 
-pub use book::{Book, Decided, Facts, Priced, decide_all};
+pub use book::{Book, Decided, Facts, Priced, decide_all, left_by_line};
 pub use guard::{Bounds, CeilingRule, FloorRule};
 pub use note::PriceNote;
 pub use policy::{Brakes, PricePolicy};

@@ -128,6 +128,25 @@ async fn where_pricing_is_turned_off_list_prices_come_back_and_stay_whatever_is_
 }
 
 #[tokio::test]
+async fn an_explanation_names_the_product_line_that_a_price_stands_in() {
+    let shop = lively().await;
+    let rails = async |item: &str| {
+        let why = shop.get(&format!("/prices/{item}/explanation")).await.is(200);
+        let rails = why["rails"].as_array().unwrap().clone();
+        rails.into_iter().find(|rail| rail["rail"] == "line")
+    };
+    for item in ["hot", "warm"] {
+        shop.patch(&format!("/items/{item}"), json!({ "group": "drinks" })).await.is(200);
+    }
+    assert_eq!(rails("hot").await, None, "the first of the line is free");
+    let line = rails("warm").await.expect("the other costs the same");
+    assert_eq!(
+        (&line["after"]["low"], &line["after"]["high"]),
+        (&line["after"]["high"], &line["after"]["low"])
+    );
+}
+
+#[tokio::test]
 async fn a_policy_that_makes_prices_leap_waits_for_a_person() {
     let shop = lively().await;
     lay_down(&shop, "item:hot", json!({ "margin_floor": 1.3 })).await;
