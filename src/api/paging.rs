@@ -58,7 +58,6 @@ impl Page<'_> {
         let rest = Ask { exclude, ..ask.clone() };
         let shelf = before.shelf.served_by(&snapshot);
         let n = n_needed(state, &rest, &before.chosen.policy);
-        let is_quick = state.shelves.is_quick((&shelf, n));
         let make = {
             let (state, snapshot, shelf) = (state.clone(), snapshot.clone(), shelf.clone());
             let (before, first_rank) = (before.clone(), shown.len() + 1);
@@ -67,8 +66,7 @@ impl Page<'_> {
                 page_of(&state, &snapshot, wanted, (first_rank, &before.chosen, deadline), now)
             }
         };
-        let list =
-            if is_quick { make(deadline) } else { state.scoring.run(deadline, make).await? };
+        let list = state.make((&shelf, n), deadline, make).await?;
         let given = Given {
             user: before.user.clone(),
             scenario: before.scenario.clone(),

@@ -13,8 +13,7 @@ use super::{
 };
 use crate::{
     decide::{filter::Filter, recommend::Ask},
-    domain::{ItemId, ShopperId, time::SECOND_MS},
-    record::forms::LABEL_CHARS_MAX,
+    domain::{ItemId, ShopperId, item::LABEL_CHARS_MAX, time::SECOND_MS},
     snapshot::Snapshot,
 };
 use axum::{extract::State, response::Response};
@@ -392,11 +391,7 @@ async fn answer(
         }
     };
     let n = n_needed(state, &ask, &chosen.policy);
-    let list = if state.shelves.is_quick((&shelf, n)) {
-        make(deadline)
-    } else {
-        state.scoring.run(deadline, make).await?
-    };
+    let list = state.make((&shelf, n), deadline, make).await?;
     let given = Given {
         user: wanted.user,
         scenario: wanted.scenario,

@@ -2,10 +2,12 @@
 
 use super::{
     answers::Answers,
+    deadline::Deadline,
+    error::ApiError,
     policies::Policies,
     rule_book::{Book, RuleBook},
     scoring::Scoring,
-    shelves::Shelves,
+    shelves::{ShelfKey, Shelves},
     sieves::Sieves,
 };
 use crate::{
@@ -122,6 +124,20 @@ pub struct Money {
 }
 
 impl ApiState {
+    /// Makes what takes a shelf with so many items: here, if that is quick, else in its turn beside the threads that
+    /// answer.
+    pub(super) async fn make<T: Send + 'static>(
+        &self,
+        named: (&ShelfKey, usize),
+        deadline: Deadline,
+        make: impl FnOnce(Deadline) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        if self.shelves.is_quick(named) {
+            return Ok(make(deadline));
+        }
+        self.scoring.run(deadline, make).await
+    }
+
     /// The rules as they are now.
     pub fn rule_book(&self) -> Arc<Book> {
         self.rule_book.of(&self.live.rules.load(), self.currency.digits())

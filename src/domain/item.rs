@@ -4,6 +4,9 @@ use super::{Cents, ItemId, SpellKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// Longest brand, category or tag, in characters.
+pub const LABEL_CHARS_MAX: usize = 200;
+
 /// What the merchant says about an item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

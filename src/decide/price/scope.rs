@@ -4,7 +4,7 @@ use super::{
     PricePolicy,
     terms::{PriceTerms, TermsChange},
 };
-use crate::domain::{Item, ItemId};
+use crate::domain::{Item, ItemId, item::LABEL_CHARS_MAX};
 use rustc_hash::FxHashMap;
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -21,9 +21,6 @@ pub enum Scope {
     Item(ItemId),
 }
 
-/// Longest name of a brand or category, in characters: what an item may have.
-const NAME_CHARS_MAX: usize = 200;
-
 /// Why a text names no scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a scope is `shop`, `item:ID`, `category:NAME` or `brand:NAME`")]
@@ -36,7 +33,7 @@ impl FromStr for Scope {
             return Ok(Self::Shop);
         }
         let (kind, name) = text.split_once(':').ok_or(NoScope)?;
-        let is_long = name.chars().nth(NAME_CHARS_MAX).is_some();
+        let is_long = name.chars().nth(LABEL_CHARS_MAX).is_some();
         // No database has a place for NUL, so that no item has such a brand.
         let is_name = !name.is_empty() && !is_long && !name.contains('\0');
         match kind {

@@ -6,13 +6,12 @@ use super::{
     reader::{Field, Reader},
     values,
 };
+use crate::domain::item::LABEL_CHARS_MAX;
 use crate::domain::{Cents, ItemChange, ItemFields, ItemId, Patch, item::ItemPatch};
 use serde_json::Value;
 
 /// Longest title, in characters.
 const TITLE_CHARS_MAX: usize = 1_000;
-/// Longest brand, category or tag, in characters.
-pub const LABEL_CHARS_MAX: usize = 200;
 const DESCRIPTION_BYTES_MAX: usize = 16 * 1024;
 const URL_BYTES_MAX: usize = 2_048;
 const LABELS_MAX: usize = 100;

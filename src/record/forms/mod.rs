@@ -18,7 +18,7 @@ mod values;
 
 pub use batch::{BatchError, decode_batch};
 pub use event::{event_from_json, kind_of};
-pub use item::{LABEL_CHARS_MAX, item_fields_from_json, item_patch_from_json, item_row_from_json};
+pub use item::{item_fields_from_json, item_patch_from_json, item_row_from_json};
 pub use other::{competitor_price_from_json, user_attributes_from_json};
 pub use values::amount_from_json;
 
