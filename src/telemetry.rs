@@ -97,6 +97,8 @@ pub struct Metrics {
     pub request_duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
     pub events: Family<EventLabels, Counter>,
     pub credited_events: Family<CreditLabels, Counter>,
+    /// Prices that were left out of events because they look like minor units.
+    pub event_prices_left_out: Counter,
     pub ingest_queue: Gauge,
     pub scoring_waiting: Gauge,
     pub prices_moved: Counter,
@@ -150,6 +152,12 @@ impl Default for Metrics {
         }
         let _ = events.get_or_create(&EventLabels { kind: "unknown", outcome: "rejected" });
         r.register("events", "Events received, by kind and outcome", events.clone());
+        let event_prices_left_out = Counter::default();
+        r.register(
+            "event_prices_left_out",
+            "Prices that were left out of events because they look like minor units taken for whole ones",
+            event_prices_left_out.clone(),
+        );
         let credited_events: Family<CreditLabels, Counter> = Family::default();
         r.register(
             "credited_events",
@@ -247,6 +255,7 @@ impl Default for Metrics {
             request_duration,
             events,
             credited_events,
+            event_prices_left_out,
             ingest_queue,
             scoring_waiting,
             prices_moved,

@@ -20,7 +20,7 @@ use shopkeeper::{
             self, IndexLimits, JoinWeights, SessionIndex, SessionModel, SessionParams, VmisKnn,
         },
     },
-    record::store::{Scope, Store, sqlite::SqliteStore},
+    record::store::{ChangeTerms, Store, sqlite::SqliteStore},
     simulate::{SimulationParams, simulate},
     snapshot::{Contents, Snapshot, file::SnapshotFolder},
 };
@@ -72,7 +72,7 @@ pub(crate) fn stock(dir: &Path, n_items: usize) {
             if batch.is_empty() {
                 return;
             }
-            store.change_items(&batch, Scope::Any, now).await.unwrap();
+            store.change_items(&batch, ChangeTerms::ANY, now).await.unwrap();
         }
     });
 }

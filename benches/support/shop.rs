@@ -9,7 +9,7 @@ use super::{
 use serde_json::json;
 use shopkeeper::{
     domain::{Clock, ItemChange, SystemClock},
-    record::store::{NothingKnown, Scope, Store, sqlite::SqliteStore},
+    record::store::{ChangeTerms, NothingKnown, Store, sqlite::SqliteStore},
     simulate::{SimulationParams, simulate},
 };
 use sqlx::{Connection as _, SqliteConnection};
@@ -50,7 +50,7 @@ pub(crate) async fn fill_simulated(dir: &Path, params: &SimulationParams) -> usi
         .iter()
         .map(|(item, fields)| (item.clone(), ItemChange::Replace(Box::new(fields.clone()))));
     for items in replaced.collect::<Vec<_>>().chunks(10_000) {
-        store.change_items(items, Scope::Any, now).await.unwrap();
+        store.change_items(items, ChangeTerms::ANY, now).await.unwrap();
     }
     for events in shop.events.chunks(10_000) {
         store.append_events(events, now, &NothingKnown).await.unwrap();

@@ -1,27 +1,41 @@
-//! `/items` and `/competitor-prices`.
+//! `/items`.
 
 use super::{
+    doubts,
     error::{ApiError, FieldError, Problem},
     events::batch_error,
-    extract::{Body, Path, item_id},
+    extract::{Body, Path, Query, item_id},
     state::{ApiState, Money},
 };
 use crate::{
-    decide::price::{brakes::is_jump, hard_bounds},
-    domain::{Cents, Item, ItemChange, ItemId, PriceReason},
+    decide::price::{
+        brakes::{is_jump, is_leap},
+        hard_bounds,
+    },
+    domain::{Cents, Item, ItemChange, ItemFields, ItemId, PriceReason, doubt::UnitMixUp},
     record::{
         forms::{
-            FieldProblem, FormRules, competitor_price_from_json, decode_batch,
-            item_fields_from_json, item_patch_from_json, item_row_from_json,
+            FieldProblem, FormRules, decode_batch, item_fields_from_json, item_patch_from_json,
+            item_row_from_json,
         },
-        store::{Changed, NewPrice, Refusal, Scope},
+        store::{ChangeTerms, Changed, NewPrice, Refusal},
     },
 };
 use axum::{Json, extract::State, http::StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
-use utoipa::ToSchema;
+use std::collections::{HashMap, HashSet};
+use utoipa::{IntoParams, ToSchema};
+
+/// How to take a change.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ChangeQuery {
+    /// Whether amounts are meant that look like minor units taken for whole ones; without it they are refused.
+    #[serde(default)]
+    confirm: bool,
+}
 
 /// An item as it is now.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +67,9 @@ pub struct ItemAnswer {
     pub first_seen_at: String,
     /// When it last changed.
     pub updated_at: String,
+    /// What was taken, but looks like a slip of the pen; only in the answer to a change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<FieldError>,
 }
 
 fn item_answer(state: &ApiState, item: &Item) -> ItemAnswer {
@@ -79,6 +96,7 @@ fn item_answer(state: &ApiState, item: &Item) -> ItemAnswer {
         price_in_force: money(item.price_in_force),
         first_seen_at: item.first_seen_at.to_string(),
         updated_at: item.updated_at.to_string(),
+        warnings: Vec::new(),
     }
 }
 
@@ -86,18 +104,21 @@ fn item_answer(state: &ApiState, item: &Item) -> ItemAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RowsAnswer {
     /// Rows taken.
-    accepted: usize,
+    pub(super) accepted: usize,
     /// Rows that were there already.
-    duplicates: usize,
+    pub(super) duplicates: usize,
     /// Rows not taken.
-    rejected: Vec<RejectedRow>,
+    pub(super) rejected: Vec<RejectedRow>,
+    /// What was taken, but looks like a slip of the pen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<FieldError>,
 }
 
 /// A row that was not taken.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RejectedRow {
     /// Place in the batch, from 0.
-    index: usize,
+    pub(super) index: usize,
     /// What is wrong.
     #[serde(flatten)]
     problem: Problem,
@@ -116,19 +137,27 @@ fn invalid(problems: Vec<FieldProblem>) -> ApiError {
     ApiError::Invalid { detail: "some fields are wrong; nothing was changed".into(), errors }
 }
 
+/// What a change came to: what the store says, and what is doubtful about each item that has doubtful amounts.
+struct Outcome {
+    items: Vec<Item>,
+    refused: Vec<(usize, Refusal)>,
+    doubts: HashMap<ItemId, Vec<FieldProblem>>,
+}
+
 async fn change(
     state: &ApiState,
     changes: &[(ItemId, ItemChange)],
-    scope: Scope,
-) -> Result<Changed, ApiError> {
+    terms: ChangeTerms,
+) -> Result<Outcome, ApiError> {
     let now = state.clock.now();
-    let costs: HashMap<ItemId, Cents> = changes
+    let before: HashMap<ItemId, ItemFields> = changes
         .iter()
         .filter_map(|(item, _)| {
-            Some((item.clone(), state.live.catalogue.get(item)?.item.fields.cost?))
+            let entry = state.live.catalogue.get(item).filter(|entry| !entry.item.removed)?;
+            Some((item.clone(), entry.item.fields.clone()))
         })
         .collect();
-    let Changed { mut items, refused } = state.store.change_items(changes, scope, now).await?;
+    let Changed { mut items, refused } = state.store.change_items(changes, terms, now).await?;
     // Seen by the very next answer.
     for item in &items {
         state.live.catalogue.apply(item.clone());
@@ -136,7 +165,9 @@ async fn change(
     // Guard-rails that were moved hold at once; demand moves prices on the next round.
     let escaped: Vec<NewPrice> = items
         .iter()
-        .filter_map(|item| into_bounds(state, item, costs.get(&item.item_id).copied()))
+        .filter_map(|item| {
+            into_bounds(state, item, before.get(&item.item_id).and_then(|fields| fields.cost))
+        })
         .collect();
     for item in state.store.set_prices(&escaped, now).await? {
         state.live.catalogue.apply_priced(item.clone(), PriceReason::GuardRail, now);
@@ -144,13 +175,21 @@ async fn change(
             *changed = item;
         }
     }
-    Ok(Changed { items, refused })
+    let nothing = ItemFields::default();
+    let present = items.iter().filter(|item| !item.removed);
+    let doubts = present.map(|item| {
+        let before = before.get(&item.item_id).unwrap_or(&nothing);
+        (item.item_id.clone(), doubts::of_item(state, before, &item.fields))
+    });
+    let doubts = doubts.filter(|(_, doubts)| !doubts.is_empty()).collect();
+    Ok(Outcome { items, refused, doubts })
 }
 
 /// The bound for an item whose price in force lies outside of them; `None` if pricing is off. It is the
 /// merchant who moved it, whatever demand makes of it on the next round.
 ///
-/// A cost that has jumped may be a slip of the pen: what follows from it is left to the next run, which waits for a person.
+/// A cost that has jumped, or would move the price by more than a step, may be a slip of the pen: what follows from it is
+/// left to the next run, which waits for a person.
 fn into_bounds(state: &ApiState, item: &Item, cost_before: Option<Cents>) -> Option<NewPrice> {
     let policies = state.pricing.policies();
     let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
@@ -163,8 +202,14 @@ fn into_bounds(state: &ApiState, item: &Item, cost_before: Option<Cents>) -> Opt
     if jump {
         return None;
     }
-    let bounds = hard_bounds(item, &policy, state.currency)?;
-    let price = Some(bounds.clamp(in_force)).filter(|&price| price != in_force)?;
+    let mut price = hard_bounds(item, &policy, state.currency)?.clamp(in_force);
+    if is_leap(in_force, price, &policy.choice) {
+        let mut without_cost = item.clone();
+        without_cost.fields.cost = None;
+        let bounds = hard_bounds(&without_cost, &policy, state.currency);
+        price = bounds.map_or(in_force, |bounds| bounds.clamp(in_force));
+    }
+    let price = Some(price).filter(|&price| price != in_force)?;
     let (item, before) = (item.item_id.clone(), Some(in_force));
     Some(NewPrice { item, before, price, reason: PriceReason::GuardRail })
 }
@@ -173,16 +218,38 @@ async fn change_one(
     state: &ApiState,
     item: &str,
     change_to: ItemChange,
-    scope: Scope,
-) -> Result<Item, ApiError> {
+    terms: ChangeTerms,
+) -> Result<ItemAnswer, ApiError> {
     let item = item_id(item)?;
     let id = item.to_string();
-    let Changed { items, refused } = change(state, &[(item, change_to)], scope).await?;
-    match refused.first() {
-        Some((_, Refusal::NotThere)) => Err(ApiError::NotFound { what: "item", id }),
-        Some((_, Refusal::BoundsClash(field))) => Err(invalid(vec![clash(field)])),
-        None => items.into_iter().next().ok_or(ApiError::Internal("a changed item is gone".into())),
+    let Outcome { items, refused, mut doubts } =
+        change(state, &[(item.clone(), change_to)], terms).await?;
+    if let Some((_, refusal)) = refused.first() {
+        return Err(match problem(state, *refusal) {
+            None => ApiError::NotFound { what: "item", id },
+            Some(problem) => invalid(vec![problem]),
+        });
     }
+    let changed = items.first().ok_or(ApiError::Internal("a changed item is gone".into()))?;
+    let doubts = doubts.remove(&item).unwrap_or_default().into_iter();
+    let warnings = doubts.map(|doubt| FieldError::at(None, doubt)).collect();
+    Ok(ItemAnswer { warnings, ..item_answer(state, changed) })
+}
+
+/// What is wrong with a change that was refused; `None`: the item is not there.
+fn problem(state: &ApiState, refusal: Refusal) -> Option<FieldProblem> {
+    match refusal {
+        Refusal::NotThere => None,
+        Refusal::BoundsClash(field) => Some(clash(field)),
+        Refusal::UnitMixUp(found) => Some(mix_up(state, &found)),
+    }
+}
+
+/// An amount that looks like a slip of the pen.
+fn mix_up(state: &ApiState, found: &UnitMixUp) -> FieldProblem {
+    let detail = found.detail(state.currency);
+    let detail = format!("{detail} If it is meant, send it again with `?confirm=true`");
+    FieldProblem { pointer: format!("/{}", found.field), detail }
 }
 
 /// What is wrong with a change after which the lowest price would lie above the highest.
@@ -195,7 +262,7 @@ fn clash(field: &str) -> FieldProblem {
 }
 
 /// What only answers have.
-const ANSWERED: [&str; 3] = ["price_in_force", "first_seen_at", "updated_at"];
+const ANSWERED: [&str; 4] = ["price_in_force", "first_seen_at", "updated_at", "warnings"];
 
 /// An item as it was read can be written again: without its id, and without what the service itself says of it.
 fn as_written(mut body: Value, item: &str) -> Result<Value, FieldProblem> {
@@ -209,31 +276,34 @@ fn as_written(mut body: Value, item: &str) -> Result<Value, FieldProblem> {
 }
 
 /// Makes the item exactly this; creates it if need be. What `GET` answers can be sent as it is.
-#[utoipa::path(put, path = "/items/{item}", tag = "shop", params(("item" = String, Path)), request_body = serde_json::Value,
+#[utoipa::path(put, path = "/items/{item}", tag = "shop", params(("item" = String, Path), ChangeQuery), request_body = serde_json::Value,
     responses((status = 200, body = ItemAnswer), (status = 422, body = Problem)))]
 pub async fn put_item(
     State(state): State<ApiState>,
     Path(item): Path<String>,
+    Query(query): Query<ChangeQuery>,
     body: Body,
 ) -> Result<Json<ItemAnswer>, ApiError> {
     let fields = as_written(body.json()?, &item).map_err(|problem| invalid(vec![problem]))?;
     let fields = item_fields_from_json(&fields, &rules(&state)).map_err(invalid)?;
-    let item = change_one(&state, &item, ItemChange::Replace(Box::new(fields)), Scope::Any).await?;
-    Ok(Json(item_answer(&state, &item)))
+    let terms = ChangeTerms { is_confirmed: query.confirm, ..ChangeTerms::ANY };
+    let replace = ItemChange::Replace(Box::new(fields));
+    Ok(Json(change_one(&state, &item, replace, terms).await?))
 }
 
 /// Changes the fields named; null empties one. The item must be there: PUT creates one.
-#[utoipa::path(patch, path = "/items/{item}", tag = "shop", params(("item" = String, Path)), request_body = serde_json::Value,
+#[utoipa::path(patch, path = "/items/{item}", tag = "shop", params(("item" = String, Path), ChangeQuery), request_body = serde_json::Value,
     responses((status = 200, body = ItemAnswer), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch_item(
     State(state): State<ApiState>,
     Path(item): Path<String>,
+    Query(query): Query<ChangeQuery>,
     body: Body,
 ) -> Result<Json<ItemAnswer>, ApiError> {
     let patch = item_patch_from_json(&body.json()?, &rules(&state)).map_err(invalid)?;
     let merge = ItemChange::Merge(Box::new(patch));
-    let item = change_one(&state, &item, merge, Scope::Present).await?;
-    Ok(Json(item_answer(&state, &item)))
+    let terms = ChangeTerms { only_present: true, is_confirmed: query.confirm };
+    Ok(Json(change_one(&state, &item, merge, terms).await?))
 }
 
 /// The item as it is now.
@@ -256,49 +326,45 @@ pub async fn delete_item(
     State(state): State<ApiState>,
     Path(item): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    change_one(&state, &item, ItemChange::Remove, Scope::Present).await?;
+    let terms = ChangeTerms { only_present: true, ..ChangeTerms::ANY };
+    change_one(&state, &item, ItemChange::Remove, terms).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Changes many items: an array or NDJSON of objects with `item` and the fields to change.
-#[utoipa::path(post, path = "/items", tag = "shop", request_body = serde_json::Value,
+#[utoipa::path(post, path = "/items", tag = "shop", params(ChangeQuery), request_body = serde_json::Value,
     responses((status = 200, body = RowsAnswer), (status = 400, body = Problem), (status = 413, body = Problem)))]
 pub async fn post_items(
     State(state): State<ApiState>,
+    Query(query): Query<ChangeQuery>,
     body: Body,
 ) -> Result<Json<RowsAnswer>, ApiError> {
     let (rows, mut rejected) = rows(&state, &body, item_row_from_json)?;
     let (places, changes): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
-    let refused = change(&state, &changes, Scope::Any).await?.refused;
+    let terms = ChangeTerms { is_confirmed: query.confirm, ..ChangeTerms::ANY };
+    let Outcome { refused, mut doubts, .. } = change(&state, &changes, terms).await?;
     let accepted = changes.len() - refused.len();
+    // Of several rows of one item the last that was taken made it what it is.
+    let is_refused: HashSet<usize> = refused.iter().map(|&(at, _)| at).collect();
+    let taken = (0..changes.len()).rev().filter(|at| !is_refused.contains(at));
+    let doubted = taken.filter_map(|at| Some((places[at], doubts.remove(&changes[at].0)?)));
+    let mut doubted: Vec<(usize, Vec<FieldProblem>)> = doubted.collect();
+    doubted.reverse();
+    let pointed = |(index, doubts): (usize, Vec<FieldProblem>)| {
+        doubts.into_iter().map(move |doubt| FieldError::at(Some(index), doubt))
+    };
+    let warnings = doubted.into_iter().flat_map(pointed).collect();
     rejected.extend(refused.into_iter().map(|(at, refusal)| {
-        let problems = match refusal {
-            Refusal::BoundsClash(field) => vec![clash(field)],
-            Refusal::NotThere => Vec::new(),
-        };
-        rejected_row(places[at], problems)
+        rejected_row(places[at], problem(&state, refusal).into_iter().collect())
     }));
     rejected.sort_by_key(|row| row.index);
-    Ok(Json(RowsAnswer { accepted, duplicates: 0, rejected }))
-}
-
-/// Takes competitors' prices: an array or NDJSON of `{item, competitor, price, timestamp}`.
-#[utoipa::path(post, path = "/competitor-prices", tag = "shop", request_body = serde_json::Value,
-    responses((status = 200, body = RowsAnswer), (status = 400, body = Problem), (status = 413, body = Problem)))]
-pub async fn post_competitor_prices(
-    State(state): State<ApiState>,
-    body: Body,
-) -> Result<Json<RowsAnswer>, ApiError> {
-    let (prices, rejected) = rows(&state, &body, competitor_price_from_json)?;
-    let prices: Vec<_> = prices.into_iter().map(|(_, price)| price).collect();
-    let accepted = state.store.append_competitor_prices(&prices).await? as usize;
-    Ok(Json(RowsAnswer { accepted, duplicates: prices.len() - accepted, rejected }))
+    Ok(Json(RowsAnswer { accepted, duplicates: 0, rejected, warnings }))
 }
 
 /// Rows with their places, and those that cannot be taken.
-type Rows<T> = (Vec<(usize, T)>, Vec<RejectedRow>);
+pub(super) type Rows<T> = (Vec<(usize, T)>, Vec<RejectedRow>);
 
-fn rows<T>(
+pub(super) fn rows<T>(
     state: &ApiState,
     body: &Body,
     form: impl Fn(&Value, &FormRules) -> Result<T, Vec<FieldProblem>>,
@@ -319,7 +385,7 @@ fn rows<T>(
     Ok((taken, rejected))
 }
 
-fn rejected_row(index: usize, problems: Vec<FieldProblem>) -> RejectedRow {
+pub(super) fn rejected_row(index: usize, problems: Vec<FieldProblem>) -> RejectedRow {
     let errors = problems.into_iter().map(|p| FieldError::at(Some(index), p)).collect();
     let detail = "the row was not taken".into();
     RejectedRow { index, problem: ApiError::Invalid { detail, errors }.problem() }

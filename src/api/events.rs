@@ -2,6 +2,7 @@
 
 use super::{
     credit::credit,
+    doubts::leave_out_price,
     error::{ApiError, FieldError, Problem},
     extract::{Body, Query},
     state::ApiState,
@@ -33,6 +34,9 @@ pub struct EventsAnswer {
     duplicates: usize,
     /// Not stored, each with its place in the batch and what to change.
     rejected: Vec<RejectedEvent>,
+    /// What was left out of events that were taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<FieldError>,
 }
 
 /// An event that was not stored.
@@ -114,6 +118,7 @@ async fn record(
     };
     let mut events: Vec<Event> = Vec::with_capacity(values.len());
     let mut rejected: Vec<(usize, Vec<FieldError>)> = Vec::new();
+    let mut warnings: Vec<FieldError> = Vec::new();
     for (index, value) in values.into_iter().enumerate() {
         let place = (!is_single).then_some(index);
         let pointed = |problem| FieldError::at(place, problem);
@@ -124,7 +129,13 @@ async fn record(
                 rejected.push((index, vec![FieldError { pointer, detail: line }]));
             }
             Ok(value) => match event_from_json(&value, &rules, kind) {
-                Ok(event) => events.push(event),
+                Ok(mut event) => {
+                    if let Some(doubt) = leave_out_price(state, &mut event) {
+                        state.metrics.event_prices_left_out.inc();
+                        warnings.push(pointed(doubt));
+                    }
+                    events.push(event);
+                }
                 Err(problems) => {
                     let kind = kind_of(&value, kind).map_or("unknown", EventKind::name);
                     state.metrics.count_events(kind, "rejected", 1);
@@ -173,5 +184,5 @@ async fn record(
                 .problem(),
         })
         .collect();
-    Ok(Json(EventsAnswer { accepted, duplicates: stored.len() - accepted, rejected }))
+    Ok(Json(EventsAnswer { accepted, duplicates: stored.len() - accepted, rejected, warnings }))
 }

@@ -161,10 +161,10 @@ pub struct TrialAnswer {
 /// How old what is known is, in hours.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgesAnswer {
-    /// The last event that was learned from.
-    learned_from: f64,
-    /// The training.
-    trained: f64,
+    /// The last event that was learned from; null if nothing was learned yet.
+    learned_from: Option<f64>,
+    /// The training; null if there was none yet.
+    trained: Option<f64>,
     /// The freshest offer of a competitor that counts; null if none does.
     competitors: Option<f64>,
     /// The price in force.
@@ -277,6 +277,7 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
     let is_units = matches!(case.policy.goal, crate::decide::price::choice::Goal::Units);
     let objective = |value: f64| if is_units { value } else { value * major };
     let snapshot = state.snapshots.current();
+    let is_trained = snapshot.version > 0;
     let reasons = choice
         .notes
         .iter()
@@ -309,8 +310,8 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
         },
         demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(state, &case.item, demand)),
         ages_hours: AgesAnswer {
-            learned_from: hours(now, snapshot.as_of),
-            trained: hours(now, snapshot.trained_at),
+            learned_from: is_trained.then(|| hours(now, snapshot.as_of)),
+            trained: is_trained.then(|| hours(now, snapshot.trained_at)),
             competitors: case.competitors.map(|index| index.age_hours),
             price: None,
         },

@@ -2,7 +2,7 @@
 
 use super::{
     auth::Scope,
-    catalogue,
+    catalogue, competitors,
     error::ApiError,
     events, experiments, explanation, markdown,
     middleware::{self, Observe},
@@ -63,7 +63,7 @@ pub fn router(state: ApiState) -> Router {
             catalogue::delete_item
         ))
         .routes(routes!(catalogue::post_items))
-        .routes(routes!(catalogue::post_competitor_prices))
+        .routes(routes!(competitors::post_competitor_prices))
         .routes(routes!(people::merge_users));
     let admin = OpenApiRouter::new()
         .routes(routes!(people::put_user, people::get_user, people::delete_user))
@@ -71,6 +71,7 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(rules::get_rules))
         .routes(routes!(rules::get_rule, rules::put_rule, rules::delete_rule))
         .routes(routes!(rules::post_lint))
+        .routes(routes!(competitors::get_competitor_prices))
         .routes(routes!(explanation::get_explanation))
         .routes(routes!(explanation::get_elasticity))
         .routes(routes!(simulation::post_simulate))

@@ -109,7 +109,7 @@ pub(super) async fn import(
     config: Config,
     format: Format,
     paths: Vec<PathBuf>,
-    rejects: Option<PathBuf>,
+    (rejects, is_confirmed): (Option<PathBuf>, bool),
     is_json: bool,
 ) -> anyhow::Result<()> {
     let store = app::open_store(&config).await?;
@@ -120,7 +120,8 @@ pub(super) async fn import(
     };
     let rejects = rejects.unwrap_or_else(|| import::default_rejects_path(&paths));
     let progress = std::io::stderr().is_terminal();
-    let report = import::import(&*store, &rules, format, &paths, &rejects, progress).await?;
+    let options = import::ImportOptions { rejects, is_confirmed, progress };
+    let report = import::import(&*store, &rules, format, &paths, &options).await?;
     if is_json {
         say(serde_json::to_string(&report).context("cannot write the report")?);
     } else {

@@ -53,6 +53,9 @@ enum Command {
         /// Where bad rows go, with their reasons.
         #[arg(long)]
         rejects: Option<PathBuf>,
+        /// Take amounts of items that look like minor units taken for whole ones; without it such rows are rejected.
+        #[arg(long)]
+        confirm: bool,
     },
     /// Measure the models: on files by published protocols, or on the stored events.
     Evaluate {
@@ -102,7 +105,8 @@ fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Train { search } => {
             runtime.block_on(commands::train(config, search, arguments.json))
         }
-        Command::Import { format, paths, rejects } => {
+        Command::Import { format, paths, rejects, confirm } => {
+            let rejects = (rejects, confirm);
             runtime.block_on(commands::import(config, format, paths, rejects, arguments.json))
         }
         Command::Evaluate { what: Evaluated::Shop(shop) } => {

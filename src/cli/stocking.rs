@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Event, ItemChange, ItemId, Timestamp},
-    record::store::{NothingKnown, Scope, Store, StoreError},
+    record::store::{ChangeTerms, NothingKnown, Store, StoreError},
     simulate::Simulation,
 };
 
@@ -22,7 +22,8 @@ pub(super) async fn stock(
     };
     for items in shop.items.chunks(CHUNK) {
         let changes: Vec<_> = items.iter().map(replace).collect();
-        store.change_items(&changes, Scope::Any, now).await?;
+        let terms = ChangeTerms { is_confirmed: true, ..ChangeTerms::ANY };
+        store.change_items(&changes, terms, now).await?;
     }
     for events in shop.events.chunks(CHUNK) {
         let events: &[Event] = events;

@@ -226,13 +226,14 @@ section! {
 }
 
 /// Keys that hold lists, which the environment gives separated by commas.
-const LIST_KEYS: [&str; 6] = [
+const LIST_KEYS: [&str; 7] = [
     "auth.storefront_keys",
     "auth.ingest_keys",
     "auth.admin_keys",
     "models.enabled",
     "pricing.endings",
     "pricing.corridor",
+    "pricing.competition.trust.vat_rates",
 ];
 
 impl Config {
@@ -416,6 +417,25 @@ mod tests {
         let config = with("SHOPKEEPER__AUTH__ADMIN_KEYS", keys).unwrap();
         assert_eq!(config.auth.admin_keys.len(), 2);
         assert!(!config.to_toml().unwrap().contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn every_list_of_plain_values_can_come_from_the_environment() {
+        // Of tables, which the environment cannot write.
+        const TABLES: [&str; 2] = ["experiments", "law.markets"];
+        let listed: toml::Table = DEFAULT_TOML.parse().unwrap();
+        let whole = toml::Value::Table(listed.clone());
+        let is_list = |key: &&String| {
+            let value = key.split('.').try_fold(&whole, |value, part| value.get(part));
+            value.is_some_and(toml::Value::is_array)
+        };
+        let all = keys("", &listed);
+        let mut lists: Vec<&str> = all.iter().filter(is_list).map(String::as_str).collect();
+        lists.retain(|key| !TABLES.contains(key));
+        let mut known = LIST_KEYS.to_vec();
+        known.sort_unstable();
+        lists.sort_unstable();
+        assert_eq!(known, lists);
     }
 
     #[test]

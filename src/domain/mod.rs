@@ -4,6 +4,7 @@
 
 pub mod credit;
 pub mod directive;
+pub mod doubt;
 pub mod event;
 pub mod id;
 pub mod item;

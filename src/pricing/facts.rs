@@ -4,8 +4,8 @@ use super::{CHUNK, Pricing, PricingError};
 use crate::{
     decide::price::{
         Knowledge, PricePolicy, case_of,
-        choice::{Case, CompetitorIndex, ItemLimits},
-        competition::{duels, index},
+        choice::{Case, ItemLimits},
+        competition::{Market, duels, index},
         left_by_line,
     },
     domain::{CompetitorOffer, Item, ItemId, PriceEntry, Timestamp, time::DAY_MS},
@@ -42,19 +42,9 @@ pub(super) type Rivalries = FxHashMap<ItemId, Rivalry>;
 impl Pricing {
     /// All that the price of one item depends on now, but for its product line; outside of a run nothing is on trial.
     pub async fn case(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
+        let rivalry = self.rivalry(&entry.item.item_id, now).await?;
         let (entry, snapshot) = (entry.clone(), self.snapshots.current());
-        let item = &entry.item;
-        let policies = self.policies();
-        let from = since(now, policies.shop());
-        let offers = self.store.offers_of(&item.item_id, from, OFFERS_OF_ITEM_MAX).await?;
-        let mut rivalry = Rivalry::default();
-        if !offers.is_empty() {
-            let ledger =
-                self.store.price_history(&item.item_id, from, now, LEDGER_OF_ITEM_MAX).await?;
-            rivalry.offers = offers.into_iter().map(|price| price.offer).collect();
-            rivalry.ledger = ledger;
-        }
-        let currency = self.currency;
+        let (policies, currency) = (self.policies(), self.currency);
         // Thousands of offers may have to be held against one another.
         let looking = tokio::task::spawn_blocking(move || {
             let policy = policies.of(&entry.item);
@@ -62,6 +52,26 @@ impl Pricing {
             case_of((&entry.item, &entry.trail), knowledge, now, (&policy, currency))
         });
         looking.await.map_err(|error| PricingError::Died(error.to_string()))
+    }
+
+    /// What competitors ask for an item, with what does not count and why.
+    pub async fn market(&self, entry: &Entry, now: Timestamp) -> Result<Market, PricingError> {
+        let rivalry = self.rivalry(&entry.item.item_id, now).await?;
+        let (entry, policies) = (entry.clone(), self.policies());
+        let looking = tokio::task::spawn_blocking(move || {
+            market(&rivalry, &entry.item, now, &policies.of(&entry.item))
+        });
+        looking.await.map_err(|error| PricingError::Died(error.to_string()))
+    }
+
+    async fn rivalry(&self, item: &ItemId, now: Timestamp) -> Result<Rivalry, StoreError> {
+        let from = since(now, self.policies().shop());
+        let offers = self.store.offers_of(item, from, OFFERS_OF_ITEM_MAX).await?;
+        if offers.is_empty() {
+            return Ok(Rivalry::default());
+        }
+        let ledger = self.store.price_history(item, from, now, LEDGER_OF_ITEM_MAX).await?;
+        Ok(Rivalry { offers: offers.into_iter().map(|price| price.offer).collect(), ledger })
     }
 
     /// As [`case`](Self::case), with what its product line leaves it where the others are now; in a run, those that are
@@ -147,23 +157,23 @@ pub(super) fn known(
     let response = snapshot.price_response.as_ref();
     let position = snapshot.item_position(&item.item_id);
     let demand = response.zip(position).and_then(|(response, at)| response.belief(at as usize));
-    let competitors = rivalry.and_then(|rivalry| competitors(rivalry, item, now, policy));
+    let competitors = rivalry.and_then(|rivalry| market(rivalry, item, now, policy).index);
     Knowledge { demand, competitors, ..Knowledge::default() }
 }
 
-fn competitors(
+fn market(
     Rivalry { offers, ledger }: &Rivalry,
     item: &Item,
     now: Timestamp,
     policy: &PricePolicy,
-) -> Option<CompetitorIndex> {
+) -> Market {
     if offers.is_empty() {
-        return None;
+        return Market::default();
     }
     let fields = &item.fields;
     let own = OwnFacts { cost: fields.cost, price: item.price_in_force, list: fields.price };
     let judged = duels(ledger, offers, now, &policy.competition);
     let duellists: Vec<String> =
         judged.into_iter().filter(|(_, duel)| duel.answers).map(|(seller, _)| seller).collect();
-    index(offers, now, &own, &duellists, &policy.competition).index
+    index(offers, now, &own, &duellists, &policy.competition)
 }

@@ -1,14 +1,14 @@
 //! Imports into a real store: once, twice, compressed, and the whole of Online Retail.
 
 use shopkeeper::{
-    cli::import::{Format, ImportReport, import},
+    cli::import::{Format, ImportOptions, ImportReport, import},
     domain::{
         Cents, EventKind, ItemChange, ItemId, Patch, PriceEntry, PriceReason, SpellKind, Timestamp,
         item::ItemPatch,
     },
     record::{
         forms::FormRules,
-        store::{Ledger, Operations, Scope, Spells, Store, sqlite::SqliteStore},
+        store::{ChangeTerms, Ledger, Operations, Spells, Store, sqlite::SqliteStore},
     },
 };
 use std::{
@@ -61,7 +61,9 @@ impl Shop {
 
     async fn import(&self, format: Format, path: &Path) -> ImportReport {
         let paths = [path.to_owned()];
-        import(&self.store, &rules(), format, &paths, &self.rejects(), false).await.unwrap()
+        let options =
+            ImportOptions { rejects: self.rejects(), is_confirmed: false, progress: false };
+        import(&self.store, &rules(), format, &paths, &options).await.unwrap()
     }
 
     async fn n_events(&self, kind: EventKind) -> u64 {
@@ -146,7 +148,7 @@ async fn a_second_import_stores_nothing_new_however_the_file_is_packed() {
     shop.import(Format::OnlineRetail, &plain).await;
     let title = ItemPatch { title: Patch::Set("Lantern".to_owned()), ..ItemPatch::default() };
     let change = [(id("10001"), ItemChange::Merge(Box::new(title)))];
-    shop.store.change_items(&change, Scope::Any, rules().now).await.unwrap();
+    shop.store.change_items(&change, ChangeTerms::ANY, rules().now).await.unwrap();
 
     let zstd = shop.file("retail.csv.zst", &zstd::encode_all(text.as_bytes(), 3).unwrap());
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
@@ -255,4 +257,26 @@ const REAL_COUNTS: [u64; 4] = [541_909, 534_551, 5_268, 2_090];
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn skipped(path: &Path) {
     eprintln!("SKIPPED: {} is not there", path.display());
+}
+
+#[tokio::test]
+async fn rows_that_the_store_refuses_are_in_the_rejects_file_too() {
+    let shop = Shop::open().await;
+    let good = shop.file("items.csv", b"item,price,price_min\na,9.99,5\nb,1.00,\n");
+    assert_eq!(counts(&shop.import(Format::Items, &good).await), [2, 2, 0, 0]);
+    let rows = "item,price,price_min\na,999,\nb,1.00,\nb,0.90,2\nb,x,\na,,\"12\"\nb,90,300\n";
+    let bad = shop.file("bad.csv", rows.as_bytes());
+    let report = shop.import(Format::Items, &bad).await;
+    assert_eq!(counts(&report), [6, 2, 1, 3]);
+    let rejects = std::fs::read_to_string(report.rejects_file.unwrap()).unwrap();
+    let refused = |line: &str| rejects.lines().find(|row| row.contains(line)).map(str::to_owned);
+    let first = refused("a,999,").expect("the store refused it");
+    assert!(first.contains(",2,") && first.contains("--confirm"), "{first}");
+    assert!(refused("b,x,").unwrap().contains(",5,"));
+    assert!(refused("b,90,300").unwrap().contains(",7,"));
+    let price = shop.store.item(&id("a")).await.unwrap().unwrap().fields.price;
+    assert_eq!(price, Some(Cents(999)));
+    let options = ImportOptions { rejects: shop.rejects(), is_confirmed: true, progress: false };
+    let report = import(&shop.store, &rules(), Format::Items, &[bad], &options).await.unwrap();
+    assert_eq!(report.rejected, 1);
 }

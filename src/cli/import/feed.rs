@@ -1,14 +1,15 @@
 //! What the reading thread hands to the store: batches of facts, and rejects to their file.
 
-use super::{ImportError, csv_rows::BadRow, rejects::Rejects};
+use super::{
+    ImportError,
+    csv_rows::BadRow,
+    rejects::{Rejects, RowPlace},
+};
 use crate::{
     domain::{Event, ItemId, PriceEntry, Timestamp, item::ItemPatch},
     record::forms::{FieldProblem, FormRules},
 };
-use std::{
-    mem,
-    path::{Path, PathBuf},
-};
+use std::{mem, path::Path, sync::Arc};
 use tokio::sync::mpsc;
 
 /// Events in one transaction: large enough that a flush to the disk is cheap for each.
@@ -31,19 +32,19 @@ pub(super) enum Batch {
     /// Rows that are events.
     Events(Vec<Event>),
     /// Rows that are items.
-    ItemRows(Vec<(ItemId, ItemPatch)>, Merge),
+    ItemRows(Vec<ItemRow>, Merge),
     /// Items that follow from rows counted otherwise.
     Catalogue(Vec<(ItemId, ItemPatch)>),
     /// Past prices, all of an item in one batch.
     Prices(Vec<PriceEntry>),
 }
 
-/// What the reading thread counted.
-#[derive(Debug)]
-pub(super) struct ReadReport {
-    pub(super) rows: u64,
-    pub(super) rejected: u64,
-    pub(super) rejects_file: Option<PathBuf>,
+/// A row that is an item, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ItemRow {
+    pub(super) item: ItemId,
+    pub(super) patch: ItemPatch,
+    pub(super) place: RowPlace,
 }
 
 /// Takes rows one by one.
@@ -52,10 +53,10 @@ pub(super) struct Feed {
     pub(super) rules: FormRules,
     sender: mpsc::Sender<Batch>,
     rejects: Rejects,
-    file: String,
+    file: Arc<str>,
     rows: u64,
     events: Vec<Event>,
-    items: Vec<(ItemId, ItemPatch)>,
+    items: Vec<ItemRow>,
     merge: Merge,
 }
 
@@ -66,7 +67,7 @@ impl Feed {
             rules,
             sender,
             rejects,
-            file: String::new(),
+            file: "".into(),
             rows: 0,
             events: vec![],
             items: vec![],
@@ -76,7 +77,7 @@ impl Feed {
 
     /// The rows that follow are from `path`.
     pub(super) fn begin_file(&mut self, path: &Path) {
-        self.file = path.display().to_string();
+        self.file = path.display().to_string().into();
     }
 
     /// Takes a row that is an event.
@@ -89,20 +90,20 @@ impl Feed {
     /// Takes a row that is an item.
     pub(super) fn item(
         &mut self,
-        item: ItemId,
-        patch: ItemPatch,
+        (item, patch): (ItemId, ItemPatch),
         merge: Merge,
+        (line, text): (u64, &str),
     ) -> Result<(), ImportError> {
         self.rows += 1;
         self.merge = merge;
-        self.items.push((item, patch));
+        self.items.push(ItemRow { item, patch, place: RowPlace::new(&self.file, line, text) });
         if self.items.len() < ITEMS_PER_BATCH { Ok(()) } else { self.flush() }
     }
 
     /// Takes a row that cannot be stored.
     pub(super) fn reject(&mut self, line: u64, reason: &str, row: &str) -> Result<(), ImportError> {
         self.rows += 1;
-        self.rejects.push(&self.file, line, reason, row)
+        self.rejects.push(&RowPlace::new(&self.file, line, row), reason)
     }
 
     /// As [`Self::reject`].
@@ -143,11 +144,10 @@ impl Feed {
         self.sender.blocking_send(batch).map_err(|_| ImportError::Stopped)
     }
 
-    /// Sends what is left.
-    pub(super) fn finish(mut self) -> Result<ReadReport, ImportError> {
+    /// Sends what is left; answers how many rows there were.
+    pub(super) fn finish(mut self) -> Result<u64, ImportError> {
         self.flush()?;
-        let (rows, rejected) = (self.rows, self.rejects.n_rows);
-        Ok(ReadReport { rows, rejected, rejects_file: self.rejects.finish()? })
+        Ok(self.rows)
     }
 }
 

@@ -29,8 +29,11 @@ mod tests;
 pub use report::{ImportError, ImportReport};
 pub(in crate::cli) use retail_catalogue::is_goods;
 
-use crate::record::{forms::FormRules, store::Store};
-use feed::{Feed, ReadReport};
+use crate::record::{
+    forms::FormRules,
+    store::{ChangeTerms, Store},
+};
+use feed::Feed;
 use rejects::Rejects;
 use source::Sources;
 use std::{
@@ -57,10 +60,18 @@ pub enum Format {
     Items,
 }
 
+/// How to import.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    /// Where rows go that cannot be stored, with their reasons; the file is there afterwards only if there are any.
+    pub rejects: PathBuf,
+    /// Whether amounts of items are meant that look like minor units taken for whole ones.
+    pub is_confirmed: bool,
+    /// Whether a bar is drawn on standard error.
+    pub progress: bool,
+}
+
 /// Reads `paths`, plain or compressed with gzip or zstd, into `store`.
-///
-/// Rows that cannot be stored are written to `rejects`, which is there afterwards only if there are
-/// any. `progress` draws a bar on standard error.
 ///
 /// # Errors
 ///
@@ -71,18 +82,17 @@ pub async fn import(
     rules: &FormRules,
     format: Format,
     paths: &[PathBuf],
-    rejects: &Path,
-    progress: bool,
+    options: &ImportOptions,
 ) -> Result<ImportReport, ImportError> {
     let begun = Instant::now();
-    check_rejects_path(rejects, paths)?;
+    check_rejects_path(&options.rejects, paths)?;
     let (sender, mut batches) = mpsc::channel(QUEUE_BATCHES);
-    let (paths, rejects, rules) = (paths.to_vec(), rejects.to_owned(), *rules);
-    let reader = tokio::task::spawn_blocking(move || {
-        let feed = Feed::new(sender, Rejects::new(rejects)?, rules);
-        read_files(feed, format, &paths, progress)
-    });
-    let mut writer = Writer::new(store, rules.now);
+    let rejects = Rejects::new(options.rejects.clone())?;
+    let feed = Feed::new(sender, rejects.clone(), *rules);
+    let (paths, progress) = (paths.to_vec(), options.progress);
+    let reader = tokio::task::spawn_blocking(move || read_files(feed, format, &paths, progress));
+    let terms = ChangeTerms { is_confirmed: options.is_confirmed, ..ChangeTerms::ANY };
+    let mut writer = Writer::new(store, rules, (terms, rejects.clone()));
     let mut written = Ok(());
     while let Some(batch) = batches.recv().await {
         written = writer.write(batch).await;
@@ -93,8 +103,9 @@ pub async fn import(
     // Closes the queue, which is how the reader learns that the store has failed.
     drop(batches);
     let read = reader.await.map_err(ImportError::Reader)?;
-    written.map_err(ImportError::Store)?;
-    let ReadReport { rows, rejected, rejects_file } = read?;
+    written?;
+    let rows = read?;
+    let (rejected, rejects_file) = rejects.finish()?;
     Ok(ImportReport {
         rows,
         stored: writer.stored,
@@ -131,7 +142,7 @@ fn read_files(
     format: Format,
     paths: &[PathBuf],
     progress: bool,
-) -> Result<ReadReport, ImportError> {
+) -> Result<u64, ImportError> {
     let sources = Sources::new(paths, progress)?;
     let mut retail = retail_catalogue::Catalogue::default();
     for path in paths {

@@ -143,7 +143,9 @@ fn take_title(feed: &mut Feed, line: u64, text: &str, fields: &[&str]) -> Result
         "item": item.trim(), "title": title.trim(), "categories": genres.collect::<Vec<_>>(),
     });
     match item_row_from_json(&row, &feed.rules) {
-        Ok((item, ItemChange::Merge(patch))) => feed.item(item, *patch, Merge::FillGaps),
+        Ok((item, ItemChange::Merge(patch))) => {
+            feed.item((item, *patch), Merge::FillGaps, (line, text))
+        }
         Ok(_) => Ok(()),
         Err(problems) => feed.reject(line, &listed(&problems), text),
     }

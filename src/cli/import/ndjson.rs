@@ -18,13 +18,14 @@ use std::collections::HashMap;
 pub(super) fn read_events(feed: &mut Feed, source: Source) -> Result<(), ImportError> {
     let rules = feed.rules;
     let mut namer = Namer::default();
-    read(feed, source, |value| event(&value, &rules, &mut namer), Feed::event)
+    let take = |feed: &mut Feed, event, _: (u64, &str)| feed.event(event);
+    read(feed, source, |value| event(&value, &rules, &mut namer), take)
 }
 
 /// Reads a file of items.
 pub(super) fn read_items(feed: &mut Feed, source: Source) -> Result<(), ImportError> {
     let rules = feed.rules;
-    let take = |feed: &mut Feed, (item, patch)| feed.item(item, patch, Merge::Overwrite);
+    let take = |feed: &mut Feed, item, row: (u64, &str)| feed.item(item, Merge::Overwrite, row);
     read(feed, source, |value| item(&value, &rules), take)
 }
 
@@ -81,7 +82,7 @@ fn read<T>(
     feed: &mut Feed,
     mut source: Source,
     mut parse: impl FnMut(Value) -> Result<T, String>,
-    take: impl Fn(&mut Feed, T) -> Result<(), ImportError>,
+    take: impl Fn(&mut Feed, T, (u64, &str)) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     let failed = Source::read_error(&source.path);
     let is_csv = is_csv(&mut source).map_err(&failed)?;
@@ -91,7 +92,7 @@ fn read<T>(
             match row {
                 Err(bad) => feed.reject_bad(&bad)?,
                 Ok(row) => match parse(cells::object(rows.columns(), &row.cells)) {
-                    Ok(parsed) => take(feed, parsed)?,
+                    Ok(parsed) => take(feed, parsed, (row.line, &row.text))?,
                     Err(reason) => feed.reject(row.line, &reason, &row.text)?,
                 },
             }
@@ -107,7 +108,7 @@ fn read<T>(
             None => serde_json::from_str(&line.text).map_err(|error| not_json(&error)),
         };
         match value.and_then(&mut parse) {
-            Ok(parsed) => take(feed, parsed)?,
+            Ok(parsed) => take(feed, parsed, (line.number, &line.text))?,
             Err(reason) => feed.reject(line.number, &reason, &line.text)?,
         }
     }

@@ -6,6 +6,12 @@ use super::{
 };
 use crate::domain::{Event, EventKind, Patch, Timestamp};
 
+/// What was counted.
+struct ReadReport {
+    rows: u64,
+    rejected: u64,
+}
+
 struct Read {
     batches: Vec<Batch>,
     report: ReadReport,
@@ -33,14 +39,17 @@ fn read(format: Format, name: &str, content: impl AsRef<[u8]>) -> Read {
         now: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
         future_skew_max_ms: 0,
     };
-    let feed = Feed::new(sender, Rejects::new(rejects.clone()).unwrap(), rules);
-    let report = read_files(feed, format, &[path], false).unwrap();
+    let kept = Rejects::new(rejects.clone()).unwrap();
+    let feed = Feed::new(sender, kept.clone(), rules);
+    let n_rows = read_files(feed, format, &[path], false).unwrap();
+    let (rejected, rejects_file) = kept.finish().unwrap();
+    let report = ReadReport { rows: n_rows, rejected };
     let mut batches = vec![];
     while let Some(batch) = receiver.blocking_recv() {
         batches.push(batch);
     }
     let mut rows = vec![];
-    if report.rejects_file.is_some() {
+    if rejects_file.is_some() {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(rejects).unwrap();
         let cells = |row: csv::StringRecord| row.iter().map(str::to_owned).collect();
         rows = reader.records().map(|row| cells(row.unwrap())).collect();
@@ -115,7 +124,7 @@ fn items_are_checked_like_those_of_a_request() {
     let [Batch::ItemRows(items, Merge::Overwrite)] = &read.batches[..] else {
         panic!("{:?}", read.batches)
     };
-    assert_eq!(items[0].1.categories, Patch::Set(vec!["home".to_owned(), "light".to_owned()]));
+    assert_eq!(items[0].patch.categories, Patch::Set(vec!["home".to_owned(), "light".to_owned()]));
     assert_eq!((items.len(), read.report.rejected), (1, 1));
     assert!(read.rejects[1][2].starts_with("price"));
 }
@@ -126,7 +135,7 @@ fn movielens_titles_may_be_latin_1() {
     let [Batch::ItemRows(items, Merge::FillGaps)] = &read.batches[..] else {
         panic!("{:?}", read.batches)
     };
-    assert_eq!(items[0].1.title, Patch::Set("Amélie".to_owned()));
+    assert_eq!(items[0].patch.title, Patch::Set("Amélie".to_owned()));
     assert_eq!(read.rejects[1][1], "2");
 }
 

@@ -1,11 +1,19 @@
 //! Writes batches to the store and counts what was new.
 
-use super::feed::{Batch, Merge};
+use super::{
+    ImportError,
+    feed::{Batch, ItemRow, Merge},
+    rejects::{Rejects, RowPlace},
+};
 use crate::{
     domain::{
-        Event, ItemChange, ItemFields, ItemId, Patch, Sequence, Timestamp, UserId, item::ItemPatch,
+        Currency, Event, ItemChange, ItemFields, ItemId, Patch, Sequence, Timestamp, UserId,
+        item::ItemPatch,
     },
-    record::store::{Known, Scope, Store, StoreError},
+    record::{
+        forms::FormRules,
+        store::{ChangeTerms, Known, Refusal, Store, StoreError},
+    },
 };
 use std::collections::{HashMap, HashSet};
 
@@ -16,6 +24,9 @@ const KNOWN_MAX: usize = 1_000_000;
 pub(super) struct Writer<'a> {
     store: &'a dyn Store,
     at: Timestamp,
+    currency: Currency,
+    terms: ChangeTerms,
+    rejects: Rejects,
     known: Remembered,
     /// Rows that brought something new.
     pub(super) stored: u64,
@@ -28,28 +39,40 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes to `store`, everything as of `at`.
-    pub(super) fn new(store: &'a dyn Store, at: Timestamp) -> Self {
-        let known = Remembered::default();
-        Self { store, at, known, stored: 0, duplicates: 0, items: 0, prices: 0 }
+    /// Writes to `store`, everything as of now, items on these terms; rows that it refuses go to `rejects`.
+    pub(super) fn new(
+        store: &'a dyn Store,
+        rules: &FormRules,
+        (terms, rejects): (ChangeTerms, Rejects),
+    ) -> Self {
+        let (at, currency, known) = (rules.now, rules.currency, Remembered::default());
+        let (stored, duplicates, items, prices) = (0, 0, 0, 0);
+        Self { store, at, currency, terms, rejects, known, stored, duplicates, items, prices }
     }
 
     /// Writes one batch.
-    pub(super) async fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+    pub(super) async fn write(&mut self, batch: Batch) -> Result<(), ImportError> {
         match batch {
-            Batch::Events(events) => self.write_events(&events).await?,
+            Batch::Events(events) => self.write_events(&events).await.map_err(ImportError::Store),
             Batch::ItemRows(rows, merge) => {
                 let n_rows = rows.len() as u64;
-                let n_changes = self.write_items(rows, merge).await?;
+                let placed = |row: ItemRow| ((row.item, row.patch), Some(row.place));
+                let (rows, places) = rows.into_iter().map(placed).unzip();
+                let (n_changes, n_refused) = self.write_items(rows, places, merge).await?;
                 self.stored += n_changes;
-                self.duplicates += n_rows - n_changes;
+                self.duplicates += n_rows - n_changes - n_refused;
+                Ok(())
             }
             Batch::Catalogue(rows) => {
-                self.write_items(rows, Merge::FillGaps).await?;
+                let places = vec![None; rows.len()];
+                self.write_items(rows, places, Merge::FillGaps).await.map(|_| ())
             }
-            Batch::Prices(entries) => self.prices += self.store.backfill_prices(&entries).await?,
+            Batch::Prices(entries) => {
+                let written = self.store.backfill_prices(&entries).await;
+                self.prices += written.map_err(ImportError::Store)?;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     async fn write_events(&mut self, events: &[Event]) -> Result<(), StoreError> {
@@ -61,39 +84,57 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Applies the rows that change something; answers how many do.
+    /// Applies the rows that change something; answers how many did, and how many were refused. Rows without a place
+    /// follow from others, and are nobody's to mend.
     async fn write_items(
         &mut self,
         rows: Vec<(ItemId, ItemPatch)>,
+        mut places: Vec<Option<RowPlace>>,
         merge: Merge,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, u64), ImportError> {
         let mut states: HashMap<ItemId, State> = HashMap::new();
         let mut changed: HashSet<ItemId> = HashSet::new();
-        let mut changes = vec![];
-        for (item, patch) in rows {
+        let (mut changes, mut placed) = (vec![], vec![]);
+        for ((item, patch), place) in rows.into_iter().zip(places.drain(..)) {
             let before = match states.get(&item) {
                 Some(state) => state.clone(),
-                None => State::of(self.store, &item).await?,
+                None => State::of(self.store, &item).await.map_err(ImportError::Store)?,
             };
             let (patch, after) = before.merged(patch, merge);
             if after != before {
                 changes.push((item.clone(), ItemChange::Merge(Box::new(patch))));
                 changed.insert(item.clone());
+                placed.push(place);
             }
             states.insert(item, after);
         }
         let refused = if changes.is_empty() {
             Vec::new()
         } else {
-            self.store.change_items(&changes, Scope::Any, self.at).await?.refused
+            let changed = self.store.change_items(&changes, self.terms, self.at).await;
+            changed.map_err(ImportError::Store)?.refused
         };
-        for &(place, _) in &refused {
-            let item = changes[place].0.as_str();
-            changed.remove(&changes[place].0);
-            tracing::warn!(item, "not taken: its price_min would lie above its price_max");
+        for (at, refusal) in &refused {
+            changed.remove(&changes[*at].0);
+            if let Some(place) = &placed[*at] {
+                self.rejects.push(place, &self.reason(*refusal))?;
+            }
         }
         self.items += changed.len() as u64;
-        Ok((changes.len() - refused.len()) as u64)
+        let (n_changes, n_refused) = (changes.len() as u64, refused.len() as u64);
+        Ok((n_changes - n_refused, n_refused))
+    }
+
+    /// Why the store refused a row, as somebody reads it who mends the file.
+    fn reason(&self, refusal: Refusal) -> String {
+        match refusal {
+            Refusal::NotThere => "there is no such item".to_owned(),
+            Refusal::BoundsClash(field) => format!("{field}: price_min would lie above price_max"),
+            Refusal::UnitMixUp(found) => {
+                let detail = found.detail(self.currency);
+                format!("{} {detail} If it is meant, import it with --confirm", found.field)
+            }
+        }
     }
 }
 

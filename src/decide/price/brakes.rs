@@ -1,6 +1,6 @@
 //! What holds a run of prices for a person to look at.
 
-use super::{Brakes, Decided};
+use super::{Brakes, Decided, choice::ChoicePolicy};
 use crate::domain::{Cents, PriceReason};
 use serde::Serialize;
 
@@ -42,9 +42,9 @@ pub enum Hold {
     },
 }
 
-/// How far a cost has moved, as a share of what it was.
-fn jump_share(cost: Cents, before: Cents) -> f64 {
-    cost.0.saturating_sub(before.0).unsigned_abs() as f64 / before.0.max(1) as f64
+/// How far an amount has moved, as a share of what it was.
+fn jump_share(amount: Cents, before: Cents) -> f64 {
+    amount.0.saturating_sub(before.0).unsigned_abs() as f64 / before.0.max(1) as f64
 }
 
 /// Whether a cost has moved so far that a person is to look at what follows.
@@ -91,12 +91,16 @@ pub fn holds(
     holds
 }
 
+/// Whether a price moves by more than a step.
+pub fn is_leap(before: Cents, price: Cents, policy: &ChoicePolicy) -> bool {
+    let moved = price.0.saturating_sub(before.0).unsigned_abs() as f64;
+    moved > policy.step_max * before.0.max(1) as f64 + LEAP_ROUNDING
+}
+
 /// How far a price moves to come inside its guard-rails, as a share of it, if that is more than a step.
 fn leap(decided: &Decided) -> Option<f64> {
     let before = decided.case.past.current.filter(|_| decided.reason == PriceReason::GuardRail)?;
-    let moved = decided.price.0.saturating_sub(before.0).unsigned_abs() as f64;
-    let step = decided.case.policy.step_max * before.0.max(1) as f64 + LEAP_ROUNDING;
-    (moved > step).then(|| moved / before.0.max(1) as f64)
+    is_leap(before, decided.price, &decided.case.policy).then(|| jump_share(decided.price, before))
 }
 
 /// Minor units by which a step may be passed by rounding.

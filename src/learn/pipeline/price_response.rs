@@ -38,6 +38,8 @@ pub struct PriceResponseParams {
 pub struct PriceRecords {
     /// The ledger.
     pub prices: Vec<PriceSpell>,
+    /// Entries of the ledger that are no prices of the item as it is.
+    pub prices_left_out: u64,
     /// What competitors asked.
     pub competitors: Vec<CompetitorSpell>,
     /// Times in which items could not be bought.
@@ -66,6 +68,9 @@ pub struct PriceResponseReport {
     /// Order lines that say nothing: while the item had no price or no stock by the records, and the first ones
     /// of items whose ledger is empty.
     pub orders_left_out: u64,
+    /// Prices of the ledger that are not learned from: minor units taken for whole ones, or of another good that had the
+    /// same id.
+    pub prices_left_out: u64,
     /// Mean elasticity of the shop.
     pub shop_elasticity: f64,
     /// Its standard error.
@@ -139,6 +144,7 @@ impl Run<'_> {
         response.bias = response::bias_meter(&panel, &response);
         let mut report = report(&response, &counts);
         (report.weeks, report.rows) = (n_periods, panel.n_rows());
+        report.prices_left_out = records.prices_left_out;
         report.seconds = begun.elapsed().as_secs_f64();
         Ok(Some((response, report)))
     }

@@ -10,6 +10,7 @@ use crate::{
         dataset::{EventLog, Weighting},
         demand::{
             competitors::{OwnFacts, spells},
+            ledger::believable,
             response::{
                 Randomised,
                 weeks::{PriceSpell, Spell},
@@ -111,7 +112,7 @@ impl Trainer {
         let weeks = self.params.pipeline.price_response.weeks_max as i64;
         let from = as_of.plus_ms(-weeks * 7 * DAY_MS);
         let mut records = PriceRecords::default();
-        self.read_ledger((from, &positions), &mut records).await?;
+        self.read_ledger((from, &positions), now, &mut records).await?;
         self.read_offers((from, &positions), &mut records).await?;
         self.read_spells((from, &positions), &mut records).await?;
         Ok(records)
@@ -158,6 +159,7 @@ impl Trainer {
     async fn read_ledger(
         &self,
         (from, positions): (Timestamp, &FxHashMap<ItemId, u32>),
+        now: Timestamp,
         records: &mut PriceRecords,
     ) -> Result<(), TrainError> {
         let days = self.params.pipeline.price_response.trial_days;
@@ -167,9 +169,15 @@ impl Trainer {
             let page = self.store.prices_since(from, after.as_ref(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.item.clone());
-            for entry in &page {
-                let Some(&item) = positions.get(&entry.item) else { continue };
-                records.prices.extend(price_spells(item, entry, trial_ms));
+            for of_item in page.chunk_by(|a, b| a.item == b.item) {
+                let Some(&item) = positions.get(&of_item[0].item) else { continue };
+                for (entry, is_believed) in of_item.iter().zip(believable(of_item, now)) {
+                    if is_believed {
+                        records.prices.extend(price_spells(item, entry, trial_ms));
+                    } else {
+                        records.prices_left_out += 1;
+                    }
+                }
             }
             if records.prices.len() > PRICES_MAX {
                 tracing::warn!(

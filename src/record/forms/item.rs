@@ -76,7 +76,12 @@ pub fn item_row_from_json(
 }
 
 fn read_patch(reader: &mut Reader<'_>, rules: &FormRules) -> ItemPatch {
-    let price = |value: &Value| values::price(value, rules.currency);
+    let amount = |value: &Value| values::price(value, rules.currency);
+    // What an item is sold for is no slip of the pen: for nothing, it has no price.
+    let price = |value: &Value| match amount(value)? {
+        Cents(0) => Err("must be above 0; leave it out for what is given away".to_owned()),
+        price => Ok(price),
+    };
     let labels = |value: &Value| values::texts(value, LABELS_MAX, LABEL_CHARS_MAX);
     let patch = ItemPatch {
         title: field(reader, "title", |value| values::text(value, TITLE_CHARS_MAX)),
@@ -87,8 +92,8 @@ fn read_patch(reader: &mut Reader<'_>, rules: &FormRules) -> ItemPatch {
         brand: field(reader, "brand", |value| values::text(value, LABEL_CHARS_MAX)),
         tags: field(reader, "tags", labels),
         price: field(reader, "price", price),
-        cost: field(reader, "cost", price),
-        price_min: field(reader, "price_min", price),
+        cost: field(reader, "cost", amount),
+        price_min: field(reader, "price_min", amount),
         price_max: field(reader, "price_max", price),
         stock: field(reader, "stock", |value| values::whole(value, 0, STOCK_MAX)),
         lead_time_days: field(reader, "lead_time_days", |value| {

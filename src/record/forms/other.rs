@@ -6,7 +6,7 @@ use super::{
     reader::Reader,
     values,
 };
-use crate::domain::{CompetitorOffer, CompetitorPrice, Condition, ItemId};
+use crate::domain::{Cents, CompetitorOffer, CompetitorPrice, Condition, ItemId};
 use serde_json::{Map, Value};
 
 /// Reads what a competitor asks for an item.
@@ -29,7 +29,10 @@ pub fn competitor_price_from_json(
     reader.read(&["currency"], |code| values::check_currency(code, rules.currency));
     let item = reader.require(ITEM, values::typed_id::<ItemId>);
     let competitor = reader.require(&["competitor"], values::id_text);
-    let price = reader.require(&["price"], |value| values::price(value, rules.currency));
+    let price = reader.require(&["price"], |value| match values::price(value, rules.currency)? {
+        Cents(0) => Err("must be above 0".to_owned()),
+        price => Ok(price),
+    });
     let shipping = reader.read(&["shipping"], |value| values::price(value, rules.currency));
     let in_stock = reader.read(&["in_stock"], values::boolean);
     let condition = reader.read(&["condition"], condition);

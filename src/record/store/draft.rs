@@ -1,11 +1,12 @@
 //! What a change means for an item and its price ledger; the same for every back end.
 
-use super::{NewPrice, Refusal, Scope};
+use super::{ChangeTerms, NewPrice, Refusal};
 use crate::domain::{
-    Cents, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason, SpellKind,
-    Timestamp,
+    Cents, CompetitorPrice, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason,
+    SpellKind, Timestamp,
+    doubt::{UnitMixUp, unit_mix_up},
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// An item with its place in the ledger, as it stands in the database.
 #[derive(Clone, Debug)]
@@ -141,7 +142,7 @@ impl Draft {
 pub(super) fn draft_changes(
     mut standing: HashMap<ItemId, Standing>,
     changes: &[(ItemId, ItemChange)],
-    scope: Scope,
+    terms: ChangeTerms,
     at: Timestamp,
 ) -> (Vec<Draft>, Vec<(usize, Refusal)>) {
     let mut drafts: HashMap<&ItemId, Option<Draft>> = HashMap::new();
@@ -152,12 +153,16 @@ pub(super) fn draft_changes(
             standing.remove(item).map(Draft::of)
         });
         let present = draft.as_ref().map(|draft| &draft.item).filter(|item| !item.removed);
-        if scope == Scope::Present && present.is_none() {
+        if terms.only_present && present.is_none() {
             refused.push((place, Refusal::NotThere));
             continue;
         }
         if let Some(field) = clash(present, change) {
             refused.push((place, Refusal::BoundsClash(field)));
+            continue;
+        }
+        if let Some(found) = mix_up(present, change).filter(|_| !terms.is_confirmed) {
+            refused.push((place, Refusal::UnitMixUp(found)));
             continue;
         }
         match (draft, change) {
@@ -173,6 +178,13 @@ pub(super) fn draft_changes(
         draft.stamp(at);
     }
     (changed, refused)
+}
+
+/// What the change mixes up; who comes back after a removal begins anew.
+fn mix_up(present: Option<&Item>, change: &ItemChange) -> Option<UnitMixUp> {
+    let nothing = ItemFields::default();
+    let before = present.map_or(&nothing, |item| &item.fields);
+    unit_mix_up(before, &change.clone().apply(before)?)
 }
 
 /// The field of a merge that sets the lowest price above the highest one.
@@ -250,4 +262,13 @@ pub(super) fn draft_backfill(
         written.push(entry.clone());
     }
     (drafts, written)
+}
+
+/// The offers to be written, in the order of their keys; of several of one seller at one time the last counts.
+pub(super) fn last_offers(prices: &[CompetitorPrice]) -> Vec<&CompetitorPrice> {
+    let mut last = BTreeMap::new();
+    for price in prices {
+        last.insert((&price.item, &price.offer.competitor, price.offer.observed_at), price);
+    }
+    last.into_values().collect()
 }

@@ -15,7 +15,7 @@ pub use shared::{Credits, Directives, Ledger, Offers, Operations, People, PriceR
 
 use crate::domain::{
     Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
-    PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,
+    PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId, doubt::UnitMixUp,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -91,13 +91,18 @@ pub struct Totals {
     pub competitor_prices: u64,
 }
 
-/// Which items a change may be about.
+/// On which terms items are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Any; one that is not there comes to be.
-    Any,
-    /// Only those that are there and not removed.
-    Present,
+pub struct ChangeTerms {
+    /// Whether only items that are there and not removed are changed; else one that is not there comes to be.
+    pub only_present: bool,
+    /// Whether somebody stands by amounts that look like a slip of the pen.
+    pub is_confirmed: bool,
+}
+
+impl ChangeTerms {
+    /// Any item, and amounts are looked at.
+    pub const ANY: Self = Self { only_present: false, is_confirmed: false };
 }
 
 /// Why a change of an item is not made.
@@ -107,6 +112,8 @@ pub enum Refusal {
     NotThere,
     /// The lowest price would lie above the highest one; by this field of the change.
     BoundsClash(&'static str),
+    /// An amount looks like a slip of the pen, and nobody stands by it.
+    UnitMixUp(UnitMixUp),
 }
 
 /// What became of changes.
@@ -169,8 +176,8 @@ pub trait Store:
     /// them (a changed list price comes into force at `at`, reason `list_price`). An item that was to
     /// be removed and never was there is left out of the answer.
     ///
-    /// A change of an item outside of `scope`, or one after which the lowest price would lie above the
-    /// highest, is refused by itself; the others are made.
+    /// A change of an item that the `terms` leave out, one after which the lowest price would lie above the
+    /// highest, or one that [mixes up units](crate::domain::doubt::unit_mix_up), is refused by itself; the others are made.
     ///
     /// While pricing holds an item at another price than its list price, a change that leaves the
     /// list price alone leaves the price in force alone too.
@@ -179,7 +186,7 @@ pub trait Store:
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],
-        scope: Scope,
+        terms: ChangeTerms,
         at: Timestamp,
     ) -> Result<Changed, StoreError>;
 
@@ -203,8 +210,8 @@ pub trait Store:
     /// it has none. Answers how many entries were written.
     async fn backfill_prices(&self, entries: &[PriceEntry]) -> Result<u64, StoreError>;
 
-    /// Stores competitors' prices; one that is there already (same item, competitor and time) is
-    /// skipped. Answers how many were new.
+    /// Stores competitors' prices; one of the same item, competitor and time is put right, and of several the last
+    /// counts. Answers how many were new or put right.
     async fn append_competitor_prices(&self, prices: &[CompetitorPrice])
     -> Result<u64, StoreError>;
 

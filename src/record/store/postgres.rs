@@ -11,8 +11,8 @@ mod changing;
 mod statements;
 
 use super::{
-    Changed, Known, NewPrice, Scope, Store, StoreError,
-    draft::{draft_backfill, draft_changes, draft_prices},
+    ChangeTerms, Changed, Known, NewPrice, Store, StoreError,
+    draft::{draft_backfill, draft_changes, draft_prices, last_offers},
     rows::{self, ErasureRow, EventRow, ItemRow, MergeRow, UserRow, last_of_each, to_json},
 };
 use crate::domain::{
@@ -196,12 +196,12 @@ impl Store for PostgresStore {
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],
-        scope: Scope,
+        terms: ChangeTerms,
         at: Timestamp,
     ) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
         let known = standing(&mut transaction, changes.iter().map(|change| &change.0)).await?;
-        let (drafts, refused) = draft_changes(known, changes, scope, at);
+        let (drafts, refused) = draft_changes(known, changes, terms, at);
         let items = write_drafts(&mut transaction, drafts, at).await?;
         commit(transaction).await?;
         Ok(Changed { items, refused })
@@ -257,8 +257,7 @@ impl Store for PostgresStore {
         &self,
         prices: &[CompetitorPrice],
     ) -> Result<u64, StoreError> {
-        let mut prices: Vec<&CompetitorPrice> = prices.iter().collect();
-        prices.sort_by_key(|price| (&price.item, &price.offer.competitor, price.offer.observed_at));
+        let prices = last_offers(prices);
         let offers = || prices.iter().map(|price| &price.offer);
         let written = sqlx::query(INSERT_COMPETITORS)
             .bind(prices.iter().map(|price| price.item.as_str()).collect::<Vec<_>>())

@@ -8,8 +8,10 @@ mod ledger;
 mod statements;
 
 use super::{
-    Changed, Known, NewPrice, Scope, Store, StoreError,
-    draft::{Draft, LedgerStep, SpellStep, draft_backfill, draft_changes, draft_prices},
+    ChangeTerms, Changed, Known, NewPrice, Store, StoreError,
+    draft::{
+        Draft, LedgerStep, SpellStep, draft_backfill, draft_changes, draft_prices, last_offers,
+    },
     rows::{
         self, ErasureRow, EventRow, ItemRow, MergeRow, StandingRow, UserRow, context_json,
         first_of_each, last_of_each, newcomers, to_json,
@@ -275,12 +277,12 @@ impl Store for SqliteStore {
     async fn change_items(
         &self,
         changes: &[(ItemId, ItemChange)],
-        scope: Scope,
+        terms: ChangeTerms,
         at: Timestamp,
     ) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
         let known = standing(&mut transaction, changes.iter().map(|change| &change.0)).await?;
-        let (drafts, refused) = draft_changes(known, changes, scope, at);
+        let (drafts, refused) = draft_changes(known, changes, terms, at);
         let items = write_drafts(&mut transaction, drafts, at).await?;
         commit(transaction).await?;
         Ok(Changed { items, refused })
@@ -346,7 +348,7 @@ impl Store for SqliteStore {
     ) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let mut n_new = 0;
-        for price in prices {
+        for price in last_offers(prices) {
             let written = sqlx::query(INSERT_COMPETITOR)
                 .bind(price.item.as_str())
                 .bind(price.offer.competitor.as_str())

@@ -215,22 +215,6 @@ async fn an_item_exists_when_first_seen_in_an_event() {
 }
 
 #[tokio::test]
-async fn competitors_prices_are_taken_once() {
-    let shop = Shop::open().await;
-    let rows = json!([
-        { "item": "a", "competitor": "Other", "price": "9.99", "timestamp": "2026-02-01T00:00:00Z" },
-        { "item": "a", "competitor": "Other", "price": "abc" },
-        { "item": "a", "price": "1", "margin": 1 },
-    ]);
-    let answer = shop.post("/competitor-prices", rows.clone()).await.is(200);
-    assert_eq!(answer["accepted"], 1);
-    assert_eq!(pointers(&answer["rejected"][0]), ["/1/price"]);
-    assert_eq!(pointers(&answer["rejected"][1]), ["/2/margin", "/2/competitor"]);
-    assert_eq!(shop.post("/competitor-prices", rows).await.is(200)["duplicates"], 1);
-    assert_eq!(shop.get("/status").await.is(200)["data"]["competitor_prices"], 1);
-}
-
-#[tokio::test]
 async fn what_one_process_changes_another_follows() {
     let shop = Shop::open().await;
     let mut other = shop.beside().await;

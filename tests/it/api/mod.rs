@@ -3,6 +3,8 @@
 mod auth;
 mod bad_events;
 mod catalogue;
+mod competitors;
+mod doubts;
 mod events;
 mod operator;
 mod people;

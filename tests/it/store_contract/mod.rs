@@ -10,7 +10,9 @@ use shopkeeper::{
         Cents, Credit, Event, EventContext, EventKind, ItemChange, ItemFields, ItemId, Patch,
         Sequence, SessionId, Timestamp, UserId, VariantTally, item::ItemPatch, person::user_hash,
     },
-    record::store::{NothingKnown, Scope, Store, postgres::PostgresStore, sqlite::SqliteStore},
+    record::store::{
+        ChangeTerms, NothingKnown, Store, postgres::PostgresStore, sqlite::SqliteStore,
+    },
 };
 use std::{sync::Arc, time::Duration};
 
@@ -281,7 +283,7 @@ async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
         (item("mug"), ItemChange::Merge(Box::new(patch))),
         (item("never"), ItemChange::Remove),
     ];
-    let changed = store.change_items(&changes, Scope::Any, T0).await.unwrap().items;
+    let changed = store.change_items(&changes, ChangeTerms::ANY, T0).await.unwrap().items;
     let ids: Vec<&str> = changed.iter().map(|item| item.item_id.as_str()).collect();
     assert_eq!(ids, ["mug", "cup"]);
     assert_eq!(changed[0].fields, ItemFields { title: None, stock: Some(0), ..fields });
@@ -291,25 +293,29 @@ async fn item_changes_are_applied_in_order(store: Arc<dyn Store>) {
     assert!(store.items_after(last, 10).await.unwrap().is_empty());
     let later = T0.plus_ms(5);
     let removed = store
-        .change_items(&[(item("cup"), ItemChange::Remove)], Scope::Any, later)
+        .change_items(&[(item("cup"), ItemChange::Remove)], ChangeTerms::ANY, later)
         .await
         .unwrap()
         .items;
     assert!(removed[0].removed && removed[0].updated_at == later);
     assert_eq!(store.items_after(last, 10).await.unwrap(), removed);
     assert_eq!(store.item(&item("cup")).await.unwrap().as_ref(), removed.first());
-    let back =
-        store.change_items(&[(item("cup"), priced(5))], Scope::Any, later).await.unwrap().items;
+    let back = store
+        .change_items(&[(item("cup"), priced(5))], ChangeTerms::ANY, later)
+        .await
+        .unwrap()
+        .items;
     assert!(!back[0].removed);
     // Removed, it has no price in force; back again, it begins anew.
     let gone = store
-        .change_items(&[(item("cup"), ItemChange::Remove)], Scope::Any, later)
+        .change_items(&[(item("cup"), ItemChange::Remove)], ChangeTerms::ANY, later)
         .await
         .unwrap()
         .items;
     assert_eq!(gone[0].price_in_force, None);
     let empty = ItemChange::Merge(Box::default());
-    let anew = store.change_items(&[(item("cup"), empty)], Scope::Any, later).await.unwrap().items;
+    let anew =
+        store.change_items(&[(item("cup"), empty)], ChangeTerms::ANY, later).await.unwrap().items;
     assert_eq!((&anew[0].fields, anew[0].removed), (&ItemFields::default(), false));
 }
 
@@ -442,7 +448,11 @@ async fn totals_count_everything(store: Arc<dyn Store>) {
     bought.kind = EventKind::Purchase;
     append(&*store, &[view("u", "a", None), view("v", "b", None), bought]).await;
     store
-        .change_items(&[(item("a"), priced(5)), (item("b"), ItemChange::Remove)], Scope::Any, T0)
+        .change_items(
+            &[(item("a"), priced(5)), (item("b"), ItemChange::Remove)],
+            ChangeTerms::ANY,
+            T0,
+        )
         .await
         .unwrap();
     let totals = store.totals().await.unwrap();

@@ -6,7 +6,7 @@ use shopkeeper::{
         Cents, CompetitorOffer, CompetitorPrice, Condition, ItemChange, Lottery, Patch,
         PriceDecision, PriceEntry, PriceReason, PriceRun, RunState, Timestamp, item::ItemPatch,
     },
-    record::store::{NewPrice, Scope, Store},
+    record::store::{ChangeTerms, NewPrice, Store},
 };
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
         let store = store.clone();
         async move {
             store
-                .change_items(&[(item("mug"), price)], Scope::Any, T0.plus_ms(ms))
+                .change_items(&[(item("mug"), price)], ChangeTerms::ANY, T0.plus_ms(ms))
                 .await
                 .unwrap()
                 .items
@@ -66,7 +66,7 @@ async fn a_price_change_is_in_the_ledger(store: Arc<dyn Store>) {
 }
 
 async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
-    store.change_items(&[(item("mug"), priced(1_000))], Scope::Any, T0).await.unwrap();
+    store.change_items(&[(item("mug"), priced(1_000))], ChangeTerms::ANY, T0).await.unwrap();
     let move_from = |before, price, reason| {
         let before = Some(Cents(before));
         [
@@ -90,7 +90,7 @@ async fn pricing_moves_the_price_in_force_alone(store: Arc<dyn Store>) {
     // A change of stock leaves the price in force alone.
     let stock = ItemPatch { stock: Patch::Set(7), ..ItemPatch::default() };
     let change = [(item("mug"), ItemChange::Merge(Box::new(stock)))];
-    let after = store.change_items(&change, Scope::Any, T0.plus_ms(30)).await.unwrap().items;
+    let after = store.change_items(&change, ChangeTerms::ANY, T0.plus_ms(30)).await.unwrap().items;
     assert_eq!(after[0].price_in_force, Some(Cents(1_100)));
     assert_eq!(
         history(&*store, "mug").await,
@@ -110,7 +110,7 @@ fn entry(of: &str, price: i64, from: i64, to: Option<i64>) -> PriceEntry {
 
 async fn past_prices_are_written_once(store: Arc<dyn Store>) {
     append(&*store, &[view("u", "a", None)]).await;
-    store.change_items(&[(item("b"), priced(50))], Scope::Any, T0).await.unwrap();
+    store.change_items(&[(item("b"), priced(50))], ChangeTerms::ANY, T0).await.unwrap();
     let entries = [
         entry("a", 10, 0, Some(5)),
         entry("a", 12, 5, None),
@@ -123,7 +123,7 @@ async fn past_prices_are_written_once(store: Arc<dyn Store>) {
     assert_eq!((a.fields.price, a.price_in_force), (Some(Cents(12)), Some(Cents(12))));
     assert_eq!(store.item(&item("c")).await.unwrap().unwrap().price_in_force, Some(Cents(3)));
     assert_eq!(history(&*store, "b").await.len(), 1);
-    store.change_items(&[(item("a"), priced(15))], Scope::Any, T0.plus_ms(9)).await.unwrap();
+    store.change_items(&[(item("a"), priced(15))], ChangeTerms::ANY, T0.plus_ms(9)).await.unwrap();
     let prices: Vec<i64> = history(&*store, "a").await.iter().map(|entry| entry.0).collect();
     assert_eq!(prices, [10, 12, 15]);
     let followed = store.items_after(0, 10).await.unwrap();
@@ -161,6 +161,16 @@ async fn competitor_prices_are_stored_once(store: Arc<dyn Store>) {
     };
     assert_eq!(store.append_competitor_prices(&[seen(0), seen(1), seen(0)]).await.unwrap(), 2);
     assert_eq!(store.append_competitor_prices(&[seen(1), seen(2)]).await.unwrap(), 1);
+    let mut put_right = seen(1);
+    put_right.offer.shipping = None;
+    let before = [seen(1), put_right.clone()];
+    assert_eq!(store.append_competitor_prices(&before).await.unwrap(), 1, "the last counts");
+    assert_eq!(store.append_competitor_prices(&before[1..]).await.unwrap(), 0);
+    assert_eq!(
+        store.offers_of(&item("mug"), T0.plus_ms(1), 9).await.unwrap(),
+        [seen(2), put_right]
+    );
+    assert_eq!(store.append_competitor_prices(&[seen(1)]).await.unwrap(), 1);
     let of = |id: &str, ms| CompetitorPrice { item: item(id), ..seen(ms) };
     store.append_competitor_prices(&[of("cup", 5), of("pot", 5), of("pot", 9)]).await.unwrap();
     let page = store.offers_since(T0.plus_ms(1), None, 2).await.unwrap();
@@ -172,7 +182,7 @@ async fn competitor_prices_are_stored_once(store: Arc<dyn Store>) {
 }
 
 async fn a_drawn_price_begins_anew_even_if_it_is_in_force(store: Arc<dyn Store>) {
-    store.change_items(&[(item("mug"), priced(1_000))], Scope::Any, T0).await.unwrap();
+    store.change_items(&[(item("mug"), priced(1_000))], ChangeTerms::ANY, T0).await.unwrap();
     let trial = PriceReason::Trial(Lottery { expected: Cents(1_010), chance_ppm: 250_000 });
     let before = Some(Cents(1_000));
     let drawn = [NewPrice { item: item("mug"), before, price: Cents(1_000), reason: trial }];

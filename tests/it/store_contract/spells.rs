@@ -7,7 +7,7 @@ use shopkeeper::{
         Cents, CompetitorOffer, Condition, Item, ItemChange, ItemFields, ItemSpell, Lottery, Patch,
         PriceEntry, PriceReason, SpellKind, Timestamp, item::ItemPatch,
     },
-    record::store::{NewPrice, Scope, Store},
+    record::store::{ChangeTerms, NewPrice, Store},
 };
 use sqlx::{
     Connection, PgConnection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions,
@@ -43,7 +43,7 @@ fn plain() -> ItemChange {
 /// Changes the mug at some time; the mug after it.
 async fn change(store: &dyn Store, ms: i64, changes: &[ItemChange]) -> Item {
     let changes: Vec<_> = changes.iter().map(|change| (item("mug"), change.clone())).collect();
-    let changed = store.change_items(&changes, Scope::Any, T0.plus_ms(ms)).await.unwrap();
+    let changed = store.change_items(&changes, ChangeTerms::ANY, T0.plus_ms(ms)).await.unwrap();
     changed.items[0].clone()
 }
 
@@ -83,7 +83,7 @@ async fn a_stock_out_lasts_until_the_item_can_be_bought_again(store: Arc<dyn Sto
     // An item may be sold out when it is first heard of.
     let fields = ItemFields { stock: Some(0), ..ItemFields::default() };
     let new = [(item("pot"), ItemChange::Replace(Box::new(fields)))];
-    store.change_items(&new, Scope::Any, T0.plus_ms(60)).await.unwrap();
+    store.change_items(&new, ChangeTerms::ANY, T0.plus_ms(60)).await.unwrap();
     assert_eq!(spells(&*store).await.last(), Some(&(OUT, 60, None)));
 }
 
@@ -155,7 +155,7 @@ async fn a_new_price_begins_and_ends_nothing(store: Arc<dyn Store>) {
 async fn spells_are_paged_by_whole_items(store: Arc<dyn Store>) {
     for (ms, units) in [(0, 0), (5, 1), (10, 0)] {
         let changes = ["a", "b", "c"].map(|id| (item(id), stock(units)));
-        store.change_items(&changes, Scope::Any, T0.plus_ms(ms)).await.unwrap();
+        store.change_items(&changes, ChangeTerms::ANY, T0.plus_ms(ms)).await.unwrap();
     }
     let of = |page: Vec<ItemSpell>| -> Vec<(String, i64)> {
         page.iter().map(|s| (s.item.to_string(), s.from.since_ms(T0))).collect()
@@ -207,7 +207,7 @@ async fn migrations(database: &str) -> Migrator {
 async fn what_was_sold_out_is_known_of(store: &dyn Store) {
     assert_eq!(spells(store).await, [(OUT, 1, None), (OUT, 3, None), (OUT, 5, None)]);
     let back = ["a", "b", "c", "e"].map(|id| (item(id), plain()));
-    let items = store.change_items(&back, Scope::Any, T0.plus_ms(50)).await.unwrap().items;
+    let items = store.change_items(&back, ChangeTerms::ANY, T0.plus_ms(50)).await.unwrap().items;
     let found = spells(store).await;
     assert_eq!(found, [(OUT, 1, Some(50)), (OUT, 3, Some(50)), (OUT, 5, Some(50))]);
     let returned: Vec<bool> = items.iter().map(|item| item.back_on_sale_at.is_some()).collect();

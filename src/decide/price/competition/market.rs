@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The index with all that led to it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Market {
     /// One price for all offers that count; `None` without any.
     pub index: Option<CompetitorIndex>,

@@ -3,18 +3,11 @@
 use super::{OfferFlag, Refusal, TrustPolicy};
 use crate::domain::{
     Cents, CompetitorOffer, Timestamp,
+    doubt::{mixes_tax, mixes_units, ratio},
     money::CENTS_MAX,
     time::{HOUR_MS, MINUTE_MS},
 };
 use std::collections::BTreeMap;
-
-/// How near to a hundred a ratio must be to look like cents taken for whole units: from 100 / 1.5 to 100 · 1.5. Our
-/// choice: wide enough for sellers who differ by half.
-const UNIT_RATIO: f64 = 100.0;
-const UNIT_SPREAD: f64 = 1.5;
-
-/// How near to a rate of tax a ratio must be to be flagged; relative. Our choice.
-const VAT_SPREAD: f64 = 0.005;
 
 /// What we know of our own item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,9 +22,9 @@ pub struct OwnFacts {
 
 impl OwnFacts {
     /// The price to hold others' against.
-    fn reference(&self) -> Option<f64> {
+    fn reference(&self) -> Option<Cents> {
         let is_price = |price: &Cents| price.0 > 0;
-        self.price.filter(is_price).or(self.list.filter(is_price)).map(|price| price.0 as f64)
+        self.price.filter(is_price).or(self.list.filter(is_price))
     }
 }
 
@@ -143,18 +136,13 @@ fn refusal(
     let is_amount = (1..=CENTS_MAX).contains(&offer.price.0)
         && offer.shipping.is_none_or(|shipping| (0..=CENTS_MAX).contains(&shipping.0));
     let is_match = |confidence: f64| (policy.match_confidence_min..=1.0).contains(&confidence);
-    let delivered = delivered(offer, policy).0 as f64;
+    let delivered = delivered(offer, policy);
     let reference = own.reference();
-    let is_near = |ratio: f64, to: f64| (to / UNIT_SPREAD..=to * UNIT_SPREAD).contains(&ratio);
-    let mixes_units = |reference: f64| {
-        let ratio = offer.price.0 as f64 / reference;
-        is_near(ratio, UNIT_RATIO) || is_near(ratio, UNIT_RATIO.recip())
+    let is_far = |reference: Cents| {
+        ratio(delivered, reference)
+            .is_some_and(|ratio| ratio < policy.ratio_max.recip() || policy.ratio_max < ratio)
     };
-    let is_far = |reference: f64| {
-        let ratio = delivered / reference;
-        ratio < policy.ratio_max.recip() || policy.ratio_max < ratio
-    };
-    let is_below = |cost: Cents| delivered < policy.cost_share_min * cost.0 as f64;
+    let is_below = |cost: Cents| (delivered.0 as f64) < policy.cost_share_min * cost.0 as f64;
     if !is_amount {
         Some(Refusal::NotAPrice)
     } else if policy.max_age_ms() < now.since_ms(offer.observed_at) {
@@ -165,7 +153,7 @@ fn refusal(
         Some(Refusal::Condition)
     } else if !offer.match_confidence.is_none_or(is_match) {
         Some(Refusal::Match)
-    } else if reference.is_some_and(mixes_units) {
+    } else if reference.is_some_and(|reference| mixes_units(offer.price, reference)) {
         Some(Refusal::UnitMixUp)
     } else if own.cost.is_some_and(is_below) {
         Some(Refusal::BelowCost)
@@ -226,11 +214,7 @@ fn weighed(
 }
 
 fn flags(offer: &CompetitorOffer, own: &OwnFacts, policy: &TrustPolicy) -> Vec<OfferFlag> {
-    let is_vat = |reference: f64| {
-        let ratio = offer.price.0 as f64 / reference;
-        let is_near = |to: f64| (ratio / to - 1.0).abs() <= VAT_SPREAD;
-        policy.vat_rates.iter().any(|rate| is_near(1.0 + rate) || is_near((1.0 + rate).recip()))
-    };
+    let is_vat = |reference: Cents| mixes_tax(offer.price, reference, &policy.vat_rates).is_some();
     let flags = [
         (own.reference().is_some_and(is_vat), OfferFlag::VatMixUp),
         (offer.shipping.is_none(), OfferFlag::ShippingAssumed),

@@ -207,7 +207,7 @@ proptest! {
             Some(index) => {
                 prop_assert!(prices().any(|price| price.to_bits() == index.to_bits()));
                 // So it cannot leave what is believed beside our own facts either.
-                let reference = own.reference().unwrap_or(index);
+                let reference = own.reference().map_or(index, |reference| reference.0 as f64);
                 prop_assert!(index >= reference / policy.ratio_max * (1.0 - 1e-12));
                 prop_assert!(index <= reference * policy.ratio_max);
                 let cost = own.cost.map_or(0.0, |cost| cost.0 as f64);

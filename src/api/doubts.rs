@@ -1,0 +1,75 @@
+//! What is taken although it looks like a slip of the pen, and the answer says so.
+
+use super::state::ApiState;
+use crate::{
+    domain::{
+        Event, ItemFields,
+        doubt::{mixes_tax, mixes_units, ratio},
+    },
+    record::forms::FieldProblem,
+};
+
+/// What is doubtful about the amounts of an item that were changed. `before`: the item as it was, if it was there.
+pub(super) fn of_item(
+    state: &ApiState,
+    before: &ItemFields,
+    after: &ItemFields,
+) -> Vec<FieldProblem> {
+    let trust = &state.config.pricing.competition.trust;
+    let format = |amount| state.currency.format(amount);
+    let mut doubts = Vec::new();
+    let mut doubt = |pointer: &str, detail| {
+        doubts.push(FieldProblem { pointer: pointer.into(), detail });
+    };
+    let touches_price = after.price != before.price;
+    if let (true, Some((price, was))) = (touches_price, after.price.zip(before.price)) {
+        let rate = mixes_tax(price, was, &trust.vat_rates);
+        let factor = ratio(price, was).unwrap_or(1.0);
+        if let Some(rate) = rate {
+            let (percent, was) = (100.0 * rate, format(was));
+            let detail = format!(
+                "differs by a tax of {percent} % from the price before ({was}): was tax added, or left out?"
+            );
+            doubt("/price", detail);
+        } else if factor.max(factor.recip()) > trust.ratio_max {
+            doubt("/price", format!("is {factor:.2} times the price before ({})", format(was)));
+        }
+    }
+    let touches_cost = after.cost != before.cost;
+    if let (true, Some((cost, price))) =
+        (touches_price || touches_cost, after.cost.zip(after.price))
+    {
+        let is_clearance = after.attributes.get("clearance").and_then(serde_json::Value::as_bool);
+        if cost >= price && is_clearance != Some(true) {
+            let price = format(price);
+            doubt(
+                "/cost",
+                format!("is not below the price ({price}): every unit sold at it is a loss"),
+            );
+        } else if mixes_units(price, cost) {
+            let cost = format(cost);
+            doubt(
+                "/price",
+                format!("is about 100 times the cost ({cost}): is one of them in minor units?"),
+            );
+        }
+    }
+    doubts
+}
+
+/// Takes from an event an amount that looks like minor units taken for whole ones beside the item's price, and says so.
+/// The event counts without it: that it happened is worth more than what it says was paid.
+pub(super) fn leave_out_price(state: &ApiState, event: &mut Event) -> Option<FieldProblem> {
+    let (item, paid) = (event.item.as_ref()?, event.price?);
+    let entry = state.live.catalogue.get(item)?;
+    let price = entry.item.price_in_force.or(entry.item.fields.price)?;
+    if !mixes_units(paid, price) {
+        return None;
+    }
+    event.price = None;
+    let [paid, price] = [paid, price].map(|amount| state.currency.format(amount));
+    let detail = format!(
+        "{paid} was left out beside the item's price of {price}: is one of them in minor units?"
+    );
+    Some(FieldProblem { pointer: "/price".into(), detail })
+}
