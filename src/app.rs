@@ -7,7 +7,7 @@ use crate::{
     },
     config::Config,
     decide::price::{Brakes, PricePolicy, choice::ExplorePolicy},
-    domain::{Clock, SystemClock},
+    domain::{Clock, Currency, SystemClock},
     learn::{
         dataset::Weighting,
         demand::response::ResponseParams,
@@ -32,7 +32,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 /// How often a database that is away at the start is tried.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Opens the configured database and brings its schema up to date. One that is away is waited for, for
+/// Opens the configured database, brings its schema up to date, and checks that its amounts are in the shop's currency. One that is away is waited for, for
 /// `database.start_wait_seconds`: after a power failure it may be up later than this process.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let begun = tokio::time::Instant::now();
@@ -40,7 +40,11 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     loop {
         let error = match try_open_store(config).await {
             Err(error) if is_away(&error) && begun.elapsed() < patience => error,
-            opened => return opened,
+            Err(error) => return Err(error),
+            Ok(store) => {
+                check_currency(&*store, config.currency()).await?;
+                return Ok(store);
+            }
         };
         tracing::warn!(
             error = format!("{error:#}"),
@@ -49,6 +53,17 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         );
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// An amount of 5 would be another one in another currency, and nobody would see it.
+async fn check_currency(store: &dyn Store, currency: Currency) -> anyhow::Result<()> {
+    let settled = store.settle_currency(currency).await?;
+    anyhow::ensure!(
+        settled == currency.code(),
+        "the amounts in the database are in {settled}, but `shop.currency` is {currency}: set it back to {settled}, \
+         or start with an empty database"
+    );
+    Ok(())
 }
 
 fn is_away(error: &anyhow::Error) -> bool {

@@ -19,6 +19,7 @@ use crate::{
     learn::sessions::{IndexLimits, SessionParams},
 };
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::HashMap;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -247,21 +248,24 @@ impl Config {
         if let Some(path) = file {
             sources = sources.add_source(config::File::from(path).format(config::FileFormat::Toml));
         }
-        let ours = environment.into_iter().filter(|(name, _)| name.starts_with("SHOPKEEPER__"));
-        let mut variables = config::Environment::with_prefix("SHOPKEEPER")
+        let is_ours = |name: &String| name.starts_with("SHOPKEEPER__");
+        let mut ours: HashMap<String, String> =
+            environment.into_iter().filter(|(name, _)| is_ours(name)).collect();
+        let unreadable = |error: config::ConfigError| ConfigError::Read(error.to_string());
+        // By hand: the library takes a list of one number for a number.
+        for key in LIST_KEYS {
+            let name = format!("SHOPKEEPER__{}", key.to_uppercase().replace('.', "__"));
+            let Some(text) = ours.remove(&name).filter(|text| !text.is_empty()) else { continue };
+            let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+            sources = sources.set_override(key, parts).map_err(unreadable)?;
+        }
+        let variables = config::Environment::with_prefix("SHOPKEEPER")
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true)
             .ignore_empty(true)
-            .list_separator(",")
-            .source(Some(ours.collect()));
-        for key in LIST_KEYS {
-            variables = variables.with_list_parse_key(key);
-        }
-        let merged = sources
-            .add_source(variables)
-            .build()
-            .map_err(|error| ConfigError::Read(error.to_string()))?;
+            .source(Some(ours));
+        let merged = sources.add_source(variables).build().map_err(unreadable)?;
         let config: Self = serde_path_to_error::deserialize(merged).map_err(|error| {
             let (key, cause) = (error.path().to_string(), error.into_inner());
             ConfigError::Read(if key == "." {
@@ -402,90 +406,4 @@ impl Auth {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with(name: &str, value: &str) -> Result<Config, ConfigError> {
-        Config::load(None, [(name.to_owned(), value.to_owned())])
-    }
-
-    #[test]
-    fn the_environment_wins_and_lists_are_split_at_commas() {
-        let config = with("SHOPKEEPER__TRAINING__PERIOD_SECONDS", "7").unwrap();
-        assert_eq!(config.training.period_seconds, 7);
-        let keys = "0123456789abcdef,fedcba9876543210";
-        let config = with("SHOPKEEPER__AUTH__ADMIN_KEYS", keys).unwrap();
-        assert_eq!(config.auth.admin_keys.len(), 2);
-        assert!(!config.to_toml().unwrap().contains("0123456789abcdef"));
-    }
-
-    #[test]
-    fn every_list_of_plain_values_can_come_from_the_environment() {
-        // Of tables, which the environment cannot write.
-        const TABLES: [&str; 2] = ["experiments", "law.markets"];
-        let listed: toml::Table = DEFAULT_TOML.parse().unwrap();
-        let whole = toml::Value::Table(listed.clone());
-        let is_list = |key: &&String| {
-            let value = key.split('.').try_fold(&whole, |value, part| value.get(part));
-            value.is_some_and(toml::Value::is_array)
-        };
-        let all = keys("", &listed);
-        let mut lists: Vec<&str> = all.iter().filter(is_list).map(String::as_str).collect();
-        lists.retain(|key| !TABLES.contains(key));
-        let mut known = LIST_KEYS.to_vec();
-        known.sort_unstable();
-        lists.sort_unstable();
-        assert_eq!(known, lists);
-    }
-
-    #[test]
-    fn a_wrong_value_or_key_is_refused_by_name() {
-        for (name, value, key) in [
-            ("SHOPKEEPER__TRAINING__HOLDOUT_SHARE", "0.9", "training.holdout_share"),
-            ("SHOPKEEPER__TRAINING__PERIOD_SECONDS", "soon", "training.period_seconds"),
-            ("SHOPKEEPER__SHOP__CURRENCY", "XXL", "shop.currency"),
-            ("SHOPKEEPER__SERVER__LISTEN", "0.0.0.0:80", "auth.admin_keys"),
-            ("SHOPKEEPER__SERVER__LISTENN", "x", "listenn"),
-            ("SHOPKEEPER__DATABASE__URL", "mysql://x", "database.url"),
-        ] {
-            let error = with(name, value).unwrap_err().to_string();
-            assert!(error.contains(key), "{name}: {error}");
-        }
-    }
-
-    /// The names of all values below a table, with dots.
-    fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
-        let key = |(name, value): (&String, &toml::Value)| match value {
-            toml::Value::Table(inner) if !inner.is_empty() => {
-                keys(&format!("{prefix}{name}."), inner)
-            }
-            _ => vec![format!("{prefix}{name}")],
-        };
-        table.iter().flat_map(key).collect()
-    }
-
-    #[test]
-    fn the_defaults_name_every_key() {
-        let listed: toml::Table = DEFAULT_TOML.parse().unwrap();
-        let all: toml::Table = Config::defaults().to_toml().unwrap().parse().unwrap();
-        assert_eq!(keys("", &listed), keys("", &all));
-    }
-
-    #[test]
-    fn a_password_never_shows() {
-        let url = DatabaseUrl("postgres://shop:se:cret@db:5432/shop".into());
-        assert_eq!(url.redacted(), "postgres://shop:[redacted]@db:5432/shop");
-        assert_eq!(format!("{url:?}"), "postgres://shop:[redacted]@db:5432/shop");
-        for (url, shown) in [
-            ("postgres:/u:sekret@h/d", "postgres[redacted]"),
-            ("u:sekret@h/d", "u[redacted]"),
-            ("sqlite", "sqlite"),
-            ("postgres://h/d?password=sekret", "postgres://h/d?password=[redacted]"),
-            ("postgres://h/d?password=sekret&a=b", "postgres://h/d?password=[redacted]&a=b"),
-        ] {
-            assert_eq!(DatabaseUrl(url.into()).redacted(), shown);
-        }
-        let refused = with("SHOPKEEPER__DATABASE__URL", "postgres:/u:sekret@h/d").unwrap_err();
-        assert!(!refused.to_string().contains("sekret"), "{refused}");
-    }
-}
+mod tests;

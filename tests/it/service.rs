@@ -279,6 +279,27 @@ fn wrong_use_and_wrong_settings_are_told_apart() {
 }
 
 #[test]
+fn amounts_of_one_currency_are_never_read_as_another() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("items.csv"), "item,price\na,5.00\n").unwrap();
+    let items = dir.path().join("items.csv");
+    let import = |currency| {
+        let settings = [("SHOP__CURRENCY", currency)];
+        run(dir.path(), &settings, &["import", "items", items.to_str().unwrap()])
+    };
+    // With nothing in it yet, whoever comes first settles it.
+    assert!(run(dir.path(), &[("SHOP__CURRENCY", "GBP")], &["train"]).status.code().is_some());
+    assert!(import("EUR").status.success());
+    let refused = import("USD");
+    assert_eq!(refused.status.code(), Some(1));
+    let line = String::from_utf8(refused.stderr).unwrap();
+    assert!(line.contains("in EUR") && line.contains("shop.currency"), "{line}");
+    let serve = run(dir.path(), &[("SHOP__CURRENCY", "USD")], &["serve"]);
+    assert_eq!(serve.status.code(), Some(1));
+    assert!(import("EUR").status.success());
+}
+
+#[test]
 fn commands_answer_in_json_for_scripts() {
     let dir = tempfile::tempdir().unwrap();
     let lines: Vec<String> = (0..60).map(|n| event(n).to_string()).collect();

@@ -1,13 +1,20 @@
 //! Runs of the trainer, leases, and what the shop's people lay down.
 
-use super::{T0, on_both};
+use super::{T0, item, on_both};
 use shopkeeper::{
-    domain::{DirectiveKind, ModelRun, RunOutcome},
+    domain::{
+        Cents, CompetitorOffer, CompetitorPrice, Condition, DirectiveKind, ModelRun, RunOutcome,
+    },
     record::store::Store,
 };
 use std::sync::Arc;
 
-on_both!(runs_come_newest_first, a_lease_has_one_holder, directives_are_kept_by_revision,);
+on_both!(
+    runs_come_newest_first,
+    a_lease_has_one_holder,
+    the_currency_is_settled_once_there_are_amounts,
+    directives_are_kept_by_revision,
+);
 
 async fn runs_come_newest_first(store: Arc<dyn Store>) {
     let run = |outcome, version| ModelRun {
@@ -40,6 +47,24 @@ async fn a_lease_has_one_holder(store: Arc<dyn Store>) {
     assert!(!take("a", 21, 40).await, "only the holder gives it back");
     store.release_lease("train", "b").await.unwrap();
     assert!(take("a", 21, 40).await);
+}
+
+async fn the_currency_is_settled_once_there_are_amounts(store: Arc<dyn Store>) {
+    let settle = async |code: &str| store.settle_currency(code.parse().unwrap()).await.unwrap();
+    assert_eq!(settle("EUR").await, "EUR");
+    assert_eq!(settle("GBP").await, "GBP", "there is nothing yet that would be another amount");
+    let seen = CompetitorOffer {
+        competitor: "other".into(),
+        price: Cents(5),
+        shipping: None,
+        in_stock: None,
+        condition: Condition::New,
+        match_confidence: None,
+        observed_at: T0,
+    };
+    let offer = CompetitorPrice { item: item("a"), offer: seen };
+    store.append_competitor_prices(&[offer]).await.unwrap();
+    assert_eq!(settle("EUR").await, "GBP");
 }
 
 async fn directives_are_kept_by_revision(store: Arc<dyn Store>) {

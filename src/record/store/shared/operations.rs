@@ -1,10 +1,10 @@
-//! What the service needs to run: totals, training runs, leases.
+//! What the service needs to run: its currency, totals, training runs, leases.
 
 use super::super::{
     StoreError, Totals,
     rows::{self, RunRow, to_json},
 };
-use crate::domain::{ModelRun, Timestamp};
+use crate::domain::{Currency, ModelRun, Timestamp};
 use async_trait::async_trait;
 
 const WRITE_RUN: &str = "insert into model_runs (started_at_ms, finished_at_ms, outcome, reason, \
@@ -21,9 +21,19 @@ const COUNTS: &str = "select (select count(*) from items where not removed), \
      (select count(*) from users), (select count(*) from price_ledger), \
      (select count(*) from competitor_prices)";
 
-/// What the service needs to run: totals, training runs, leases.
+/// Amounts are told apart by nothing but this, so it changes only while there are none.
+const SETTLE_CURRENCY: &str = "insert into shop (one, currency) values (1, $1) \
+     on conflict (one) do update set currency = excluded.currency \
+     where not exists (select 1 from items) and not exists (select 1 from events) \
+     and not exists (select 1 from competitor_prices)";
+const CURRENCY: &str = "select currency from shop";
+
+/// What the service needs to run: its currency, totals, training runs, leases.
 #[async_trait]
 pub trait Operations: Send + Sync {
+    /// The code of the currency that all amounts are in: `currency`, if there are none yet.
+    async fn settle_currency(&self, currency: Currency) -> Result<String, StoreError>;
+
     /// Counts everything; may scan, so not for a hot path.
     async fn totals(&self) -> Result<Totals, StoreError>;
 
@@ -49,6 +59,16 @@ pub trait Operations: Send + Sync {
 
 super::for_both! {
     impl Operations {
+        async fn settle_currency(&self, currency: Currency) -> Result<String, StoreError> {
+            let failed = || StoreError::while_doing("settle the currency");
+            sqlx::query(SETTLE_CURRENCY)
+                .bind(currency.code())
+                .execute(self.writer())
+                .await
+                .map_err(failed())?;
+            sqlx::query_scalar(CURRENCY).fetch_one(self.readers()).await.map_err(failed())
+        }
+
         async fn totals(&self) -> Result<Totals, StoreError> {
             let failed = || StoreError::while_doing("count");
             let events: Vec<(i16, i64)> =
