@@ -40,11 +40,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     loop {
         let error = match try_open_store(config).await {
             Err(error) if is_away(&error) && begun.elapsed() < patience => error,
-            Err(error) => return Err(error),
-            Ok(store) => {
-                check_currency(&*store, config.currency()).await?;
-                return Ok(store);
-            }
+            opened => return opened,
         };
         tracing::warn!(
             error = format!("{error:#}"),
@@ -71,6 +67,12 @@ fn is_away(error: &anyhow::Error) -> bool {
 }
 
 async fn try_open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let store = connect(config).await?;
+    check_currency(&*store, config.currency()).await?;
+    Ok(store)
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let url = config.database.url.0.as_str();
     let n = config.database.connections_max;
     if url.starts_with("postgres") {
@@ -361,6 +363,7 @@ pub(crate) fn pipeline_params(config: &Config) -> PipelineParams {
             weeks_max: 104,
             response: ResponseParams::default(),
             trial_days: config.pricing.dwell_days,
+            minor_units: config.currency().minor_units_of_one(),
             trust: config.pricing.competition.trust.clone(),
         },
         visits: config.sessions.enabled.then(|| VisitParams {

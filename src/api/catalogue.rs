@@ -8,11 +8,11 @@ use super::{
     state::{ApiState, Money},
 };
 use crate::{
-    decide::price::{
-        brakes::{is_jump, is_leap},
-        hard_bounds,
+    decide::price::{at_once, brakes::is_jump},
+    domain::{
+        Cents, Item, ItemChange, ItemFields, ItemId, PriceReason,
+        doubt::{UnitMixUp, ratio},
     },
-    domain::{Cents, Item, ItemChange, ItemFields, ItemId, PriceReason, doubt::UnitMixUp},
     record::{
         forms::{
             FieldProblem, FormRules, decode_batch, item_fields_from_json, item_patch_from_json,
@@ -137,6 +137,10 @@ fn invalid(problems: Vec<FieldProblem>) -> ApiError {
     ApiError::Invalid { detail: "some fields are wrong; nothing was changed".into(), errors }
 }
 
+fn terms(state: &ApiState, query: &ChangeQuery, only_present: bool) -> ChangeTerms {
+    ChangeTerms { only_present, checked_in: (!query.confirm).then_some(state.currency) }
+}
+
 /// What a change came to: what the store says, and what is doubtful about each item that has doubtful amounts.
 struct Outcome {
     items: Vec<Item>,
@@ -162,12 +166,11 @@ async fn change(
     for item in &items {
         state.live.catalogue.apply(item.clone());
     }
+    let nothing = ItemFields::default();
     // Guard-rails that were moved hold at once; demand moves prices on the next round.
     let escaped: Vec<NewPrice> = items
         .iter()
-        .filter_map(|item| {
-            into_bounds(state, item, before.get(&item.item_id).and_then(|fields| fields.cost))
-        })
+        .filter_map(|item| into_bounds(state, item, before.get(&item.item_id).unwrap_or(&nothing)))
         .collect();
     for item in state.store.set_prices(&escaped, now).await? {
         state.live.catalogue.apply_priced(item.clone(), PriceReason::GuardRail, now);
@@ -175,7 +178,6 @@ async fn change(
             *changed = item;
         }
     }
-    let nothing = ItemFields::default();
     let present = items.iter().filter(|item| !item.removed);
     let doubts = present.map(|item| {
         let before = before.get(&item.item_id).unwrap_or(&nothing);
@@ -188,28 +190,28 @@ async fn change(
 /// The bound for an item whose price in force lies outside of them; `None` if pricing is off. It is the
 /// merchant who moved it, whatever demand makes of it on the next round.
 ///
-/// A cost that has jumped, or would move the price by more than a step, may be a slip of the pen: what follows from it is
-/// left to the next run, which waits for a person.
-fn into_bounds(state: &ApiState, item: &Item, cost_before: Option<Cents>) -> Option<NewPrice> {
+/// What may be a slip of the pen is left to the next run, which waits for a person: a cost that has jumped, a new bound at
+/// a multiple of the price, and what [`at_once`] leaves out.
+fn into_bounds(state: &ApiState, item: &Item, fields_before: &ItemFields) -> Option<NewPrice> {
     let policies = state.pricing.policies();
     let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
     let in_force = item.price_in_force.filter(|_| !item.removed)?;
     let jump = item
         .fields
         .cost
-        .zip(cost_before)
+        .zip(fields_before.cost)
         .is_some_and(|(cost, before)| is_jump(cost, before, &policy.brakes));
     if jump {
         return None;
     }
-    let mut price = hard_bounds(item, &policy, state.currency)?.clamp(in_force);
-    if is_leap(in_force, price, &policy.choice) {
-        let mut without_cost = item.clone();
-        without_cost.fields.cost = None;
-        let bounds = hard_bounds(&without_cost, &policy, state.currency);
-        price = bounds.map_or(in_force, |bounds| bounds.clamp(in_force));
-    }
+    let price = at_once(item, &policy, state.currency, in_force);
     let price = Some(price).filter(|&price| price != in_force)?;
+    let bounds = |fields: &ItemFields| (fields.price_min, fields.price_max);
+    let factor = ratio(price, in_force).unwrap_or(f64::INFINITY);
+    let is_far = factor.max(factor.recip()) > policy.competition.trust.ratio_max;
+    if is_far && bounds(&item.fields) != bounds(fields_before) {
+        return None;
+    }
     let (item, before) = (item.item_id.clone(), Some(in_force));
     Some(NewPrice { item, before, price, reason: PriceReason::GuardRail })
 }
@@ -286,7 +288,7 @@ pub async fn put_item(
 ) -> Result<Json<ItemAnswer>, ApiError> {
     let fields = as_written(body.json()?, &item).map_err(|problem| invalid(vec![problem]))?;
     let fields = item_fields_from_json(&fields, &rules(&state)).map_err(invalid)?;
-    let terms = ChangeTerms { is_confirmed: query.confirm, ..ChangeTerms::ANY };
+    let terms = terms(&state, &query, false);
     let replace = ItemChange::Replace(Box::new(fields));
     Ok(Json(change_one(&state, &item, replace, terms).await?))
 }
@@ -302,7 +304,7 @@ pub async fn patch_item(
 ) -> Result<Json<ItemAnswer>, ApiError> {
     let patch = item_patch_from_json(&body.json()?, &rules(&state)).map_err(invalid)?;
     let merge = ItemChange::Merge(Box::new(patch));
-    let terms = ChangeTerms { only_present: true, is_confirmed: query.confirm };
+    let terms = terms(&state, &query, true);
     Ok(Json(change_one(&state, &item, merge, terms).await?))
 }
 
@@ -333,7 +335,7 @@ pub async fn delete_item(
 
 /// Changes many items: an array or NDJSON of objects with `item` and the fields to change.
 #[utoipa::path(post, path = "/items", tag = "shop", params(ChangeQuery), request_body = serde_json::Value,
-    responses((status = 200, body = RowsAnswer), (status = 400, body = Problem), (status = 413, body = Problem)))]
+    responses((status = 200, body = RowsAnswer), (status = 400, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem)))]
 pub async fn post_items(
     State(state): State<ApiState>,
     Query(query): Query<ChangeQuery>,
@@ -341,7 +343,7 @@ pub async fn post_items(
 ) -> Result<Json<RowsAnswer>, ApiError> {
     let (rows, mut rejected) = rows(&state, &body, item_row_from_json)?;
     let (places, changes): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
-    let terms = ChangeTerms { is_confirmed: query.confirm, ..ChangeTerms::ANY };
+    let terms = terms(&state, &query, false);
     let Outcome { refused, mut doubts, .. } = change(&state, &changes, terms).await?;
     let accepted = changes.len() - refused.len();
     // Of several rows of one item the last that was taken made it what it is.

@@ -4,7 +4,7 @@ use super::state::ApiState;
 use crate::{
     domain::{
         Event, ItemFields,
-        doubt::{mixes_tax, mixes_units, ratio},
+        doubt::{UnitMixUp, mixes_tax, mixes_units, ratio},
     },
     record::forms::FieldProblem,
 };
@@ -16,6 +16,7 @@ pub(super) fn of_item(
     after: &ItemFields,
 ) -> Vec<FieldProblem> {
     let trust = &state.config.pricing.competition.trust;
+    let units = state.currency.minor_units_of_one();
     let format = |amount| state.currency.format(amount);
     let mut doubts = Vec::new();
     let mut doubt = |pointer: &str, detail| {
@@ -46,12 +47,21 @@ pub(super) fn of_item(
                 "/cost",
                 format!("is not below the price ({price}): every unit sold at it is a loss"),
             );
-        } else if mixes_units(price, cost) {
-            let cost = format(cost);
-            doubt(
-                "/price",
-                format!("is about 100 times the cost ({cost}): is one of them in minor units?"),
-            );
+        } else if units.is_some_and(|units| mixes_units(price, cost, units)) {
+            let beside =
+                UnitMixUp { field: "price", amount: price, beside: "its cost", other: cost };
+            doubt("/price", beside.detail(state.currency));
+        }
+    }
+    for (pointer, bound, was, is_low) in [
+        ("/price_min", after.price_min, before.price_min, true),
+        ("/price_max", after.price_max, before.price_max, false),
+    ] {
+        let Some((bound, price)) = bound.zip(after.price) else { continue };
+        let factor = ratio(bound, price).unwrap_or(1.0);
+        let excludes = if is_low { factor } else { factor.recip() };
+        if (touches_price || Some(bound) != was) && excludes > trust.ratio_max {
+            doubt(pointer, format!("is {factor:.2} times the price ({})", format(price)));
         }
     }
     doubts
@@ -63,7 +73,7 @@ pub(super) fn leave_out_price(state: &ApiState, event: &mut Event) -> Option<Fie
     let (item, paid) = (event.item.as_ref()?, event.price?);
     let entry = state.live.catalogue.get(item)?;
     let price = entry.item.price_in_force.or(entry.item.fields.price)?;
-    if !mixes_units(paid, price) {
+    if !mixes_units(paid, price, state.currency.minor_units_of_one()?) {
         return None;
     }
     event.price = None;

@@ -23,6 +23,9 @@ pub struct EventsQuery {
     /// All or none: with one bad event nothing is stored (422).
     #[serde(default)]
     atomic: bool,
+    /// Whether prices are meant that look like minor units taken for whole ones; without it an event counts without.
+    #[serde(default)]
+    confirm: bool,
 }
 
 /// What became of a batch, after the events are durable.
@@ -118,7 +121,7 @@ async fn record(
     };
     let mut events: Vec<Event> = Vec::with_capacity(values.len());
     let mut rejected: Vec<(usize, Vec<FieldError>)> = Vec::new();
-    let mut warnings: Vec<FieldError> = Vec::new();
+    let (mut warnings, mut doubted): (Vec<FieldError>, Vec<usize>) = (Vec::new(), Vec::new());
     for (index, value) in values.into_iter().enumerate() {
         let place = (!is_single).then_some(index);
         let pointed = |problem| FieldError::at(place, problem);
@@ -130,9 +133,10 @@ async fn record(
             }
             Ok(value) => match event_from_json(&value, &rules, kind) {
                 Ok(mut event) => {
-                    if let Some(doubt) = leave_out_price(state, &mut event) {
-                        state.metrics.event_prices_left_out.inc();
+                    let doubt = || leave_out_price(state, &mut event);
+                    if let Some(doubt) = (!query.confirm).then(doubt).flatten() {
                         warnings.push(pointed(doubt));
+                        doubted.push(events.len());
                     }
                     events.push(event);
                 }
@@ -175,6 +179,8 @@ async fn record(
             state.metrics.count_credited(state.policies.label(scenario), kind.name());
         }
     }
+    let n_left_out = doubted.into_iter().filter(|&at| stored[at].is_some()).count();
+    state.metrics.event_prices_left_out.inc_by(n_left_out as u64);
     let accepted = stored.iter().flatten().count();
     let rejected = rejected
         .into_iter()

@@ -22,8 +22,7 @@ pub(super) async fn stock(
     };
     for items in shop.items.chunks(CHUNK) {
         let changes: Vec<_> = items.iter().map(replace).collect();
-        let terms = ChangeTerms { is_confirmed: true, ..ChangeTerms::ANY };
-        store.change_items(&changes, terms, now).await?;
+        store.change_items(&changes, ChangeTerms::ANY, now).await?;
     }
     for events in shop.events.chunks(CHUNK) {
         let events: &[Event] = events;

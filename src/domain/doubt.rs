@@ -2,17 +2,21 @@
 
 use super::{Cents, Currency, ItemFields};
 
-/// How near to a hundred a ratio must be to look like minor units taken for whole ones: from 100 / 1.5 to 100 · 1.5. Our
-/// choice: wide enough for a price that moved by half at the same time, or a seller who asks half as much again.
-const UNIT_RATIO: f64 = 100.0;
+/// Minor units in a whole one, in most currencies.
+pub const HUNDRED: f64 = 100.0;
+
+/// How near to the minor units of a whole one a ratio must be to look like these taken for whole ones: from 100 / 1.5 to
+/// 100 · 1.5. Our choice: wide enough for a price that moved by half at the same time, or a seller who asks half as much
+/// again.
 const UNIT_SPREAD: f64 = 1.5;
 
 /// How near to a rate of tax a ratio must be to look like tax added or left out; relative. Our choice.
 const TAX_SPREAD: f64 = 0.005;
 
-/// Whether one of two amounts is about a hundred times the other. Nothing is said beside an amount of 0.
-pub fn mixes_units(amount: Cents, other: Cents) -> bool {
-    let near = UNIT_RATIO / UNIT_SPREAD..=UNIT_RATIO * UNIT_SPREAD;
+/// Whether one of two amounts is about `units` times the other, which are the minor units of a whole one. Nothing is said
+/// beside an amount of 0.
+pub fn mixes_units(amount: Cents, other: Cents, units: f64) -> bool {
+    let near = units / UNIT_SPREAD..=units * UNIT_SPREAD;
     ratio(amount, other).is_some_and(|ratio| near.contains(&ratio) || near.contains(&ratio.recip()))
 }
 
@@ -28,7 +32,7 @@ pub fn ratio(amount: Cents, other: Cents) -> Option<f64> {
     (amount.0 > 0 && other.0 > 0).then(|| amount.0 as f64 / other.0 as f64)
 }
 
-/// An amount of an item that is about a hundred times another one, or a hundredth of it.
+/// An amount of an item that is about as many times another one as a whole unit has minor ones, or that part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitMixUp {
     /// The field that was changed.
@@ -44,20 +48,30 @@ pub struct UnitMixUp {
 impl UnitMixUp {
     /// The end of a sentence that begins with the field's name.
     pub fn detail(&self, currency: Currency) -> String {
-        let size = if self.amount > self.other { "100 times" } else { "a hundredth of" };
-        let other = currency.format(self.other);
-        format!("is about {size} {} ({other}): is one of them in minor units?", self.beside)
+        let units = currency.minor_units_of_one().unwrap_or(HUNDRED);
+        let part = if self.amount > self.other { "" } else { "1/" };
+        let times = if self.amount > self.other { "times" } else { "of" };
+        let (other, beside) = (currency.format(self.other), self.beside);
+        format!("is about {part}{units} {times} {beside} ({other}): is one of them in minor units?")
     }
 }
 
 /// The first amount among those that a change touches that looks like minor units taken for whole ones.
 ///
-/// A price and a cost are held against what they were; and cost and bounds against the price, in the one direction in
-/// which nobody sells: at a hundredth of the cost, at least at a hundred times the price, at most at a hundredth of it.
-pub fn unit_mix_up(before: &ItemFields, after: &ItemFields) -> Option<UnitMixUp> {
+/// Each is held against what it was, bounds only where they tighten; and cost and bounds against the price, in the one
+/// direction in which nobody sells: at a hundredth of the cost, at least at a hundred times the price, at most at a
+/// hundredth of it. In a currency without minor units there is nothing to mix up.
+pub fn unit_mix_up(
+    before: &ItemFields,
+    after: &ItemFields,
+    currency: Currency,
+) -> Option<UnitMixUp> {
+    let units = currency.minor_units_of_one()?;
     let over_time = [
         ("price", after.price, "the price before", before.price),
         ("cost", after.cost, "the cost before", before.cost),
+        ("price_min", after.price_min, "the one before", before.price_min.min(after.price_min)),
+        ("price_max", after.price_max, "the one before", before.price_max.max(after.price_max)),
     ];
     let over_time = over_time.into_iter().filter(|(_, now, _, then)| now != then);
     // The first amount of each must not be a hundred times the second.
@@ -76,13 +90,17 @@ pub fn unit_mix_up(before: &ItemFields, after: &ItemFields) -> Option<UnitMixUp>
         .map(|(touched, other)| (touched.0, touched.3, other.1, other.3));
     over_time.chain(beside_each_other).find_map(|(field, amount, beside, other)| {
         let (amount, other) = amount.zip(other)?;
-        mixes_units(amount, other).then_some(UnitMixUp { field, amount, beside, other })
+        mixes_units(amount, other, units).then_some(UnitMixUp { field, amount, beside, other })
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn currency(code: &str) -> Currency {
+        code.parse().unwrap()
+    }
 
     #[test]
     fn a_hundred_times_or_a_hundredth_is_a_mix_up_and_ten_times_is_none() {
@@ -98,7 +116,7 @@ mod tests {
             (999, 0, false),
             (0, 999, false),
         ] {
-            assert_eq!(mixes_units(Cents(amount), Cents(other)), is_one, "{amount} {other}");
+            assert_eq!(mixes_units(Cents(amount), Cents(other), 100.0), is_one, "{amount} {other}");
         }
     }
 
@@ -118,7 +136,7 @@ mod tests {
         };
         let was = [Some(1_000), Some(400), Some(800), Some(1_200)];
         let found = |before, after| {
-            let found = unit_mix_up(&fields(before), &fields(after))?;
+            let found = unit_mix_up(&fields(before), &fields(after), currency("EUR"))?;
             Some((found.field, found.beside, found.other.0))
         };
         assert_eq!(found(was, [Some(2_000), Some(3_000), Some(1), Some(9_999)]), None);
@@ -135,14 +153,18 @@ mod tests {
             found(was, [was[0], Some(4), was[2], was[3]]),
             Some(("cost", "the cost before", 400))
         );
-        assert_eq!(
-            found(was, [was[0], was[1], Some(100_000), None]),
-            Some(("price_min", "its price", 1_000))
-        );
-        assert_eq!(
-            found(was, [was[0], was[1], None, Some(10)]),
-            Some(("price_max", "its price", 1_000))
-        );
+        let unbounded = [was[0], was[1], None, None];
+        let low = found(unbounded, [was[0], was[1], Some(100_000), None]);
+        assert_eq!(low, Some(("price_min", "its price", 1_000)));
+        let high = found(unbounded, [was[0], was[1], None, Some(10)]);
+        assert_eq!(high, Some(("price_max", "its price", 1_000)));
+        // A bound that tightens is held against what it was, one that gives way is not.
+        let wide = [Some(5_000), None, Some(2_000), Some(7_000)];
+        let slip = found(wide, [Some(5_000), None, Some(200_000), Some(700_000)]);
+        assert_eq!(slip, Some(("price_min", "the one before", 2_000)));
+        let slip = found(wide, [Some(5_000), None, None, Some(70)]);
+        assert_eq!(slip, Some(("price_max", "the one before", 7_000)));
+        assert_eq!(found(wide, [Some(5_000), None, Some(20), Some(700_000)]), None);
         // A margin of a hundred times is nobody's business, nor is a bound that bounds nothing.
         assert_eq!(found([None; 4], [Some(1_000), Some(10), Some(10), Some(100_000)]), None);
         // What was confirmed once is not asked again.
@@ -150,8 +172,18 @@ mod tests {
     }
 
     #[test]
+    fn minor_units_are_those_of_the_currency() {
+        let of = |code: &str, price: i64| {
+            let fields = |price| ItemFields { price: Some(Cents(price)), ..ItemFields::default() };
+            unit_mix_up(&fields(9_990), &fields(price), currency(code)).is_some()
+        };
+        assert_eq!(["EUR", "KWD", "JPY"].map(|code| of(code, 999_000)), [true, false, false]);
+        assert_eq!(["EUR", "KWD", "JPY"].map(|code| of(code, 9_990_000)), [false, true, false]);
+    }
+
+    #[test]
     fn what_is_wrong_names_both_amounts() {
-        let euro: Currency = "EUR".parse().unwrap();
+        let euro = currency("EUR");
         let mut mix_up = UnitMixUp {
             field: "price",
             amount: Cents(99_900),
@@ -163,8 +195,6 @@ mod tests {
             "is about 100 times the price before (9.99): is one of them in minor units?"
         );
         std::mem::swap(&mut mix_up.amount, &mut mix_up.other);
-        assert!(
-            mix_up.detail(euro).starts_with("is about a hundredth of the price before (999.00)")
-        );
+        assert!(mix_up.detail(euro).starts_with("is about 1/100 of the price before (999.00)"));
     }
 }

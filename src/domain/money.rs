@@ -62,6 +62,11 @@ impl Currency {
         self.0.exponent().map_or(0, u32::from)
     }
 
+    /// How many minor units make a whole one; `None` in a currency without.
+    pub fn minor_units_of_one(self) -> Option<f64> {
+        (self.digits() > 0).then(|| 10_f64.powi(self.digits() as i32))
+    }
+
     /// Reads a decimal amount such as `12.90` without losing anything.
     pub fn parse_amount(self, text: &str) -> Result<Cents, MoneyError> {
         let decimal = parse_decimal(text)?.normalize();

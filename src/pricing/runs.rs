@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     decide::price::{
-        Book, Bounds, Decided, Facts, Priced,
+        Book, Bounds, Decided, Facts, Priced, at_once,
         brakes::{Hold, holds},
         choice::Goal,
         decide_all, hard_bounds, kept,
@@ -240,8 +240,7 @@ impl Pricing {
                 let before = decision.before.filter(|_| in_force == decision.price)?;
                 // Where pricing is off, what it made of a price does not come back.
                 let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
-                let bounds = hard_bounds(item, &policy, self.currency);
-                let price = bounds.map_or(before, |bounds| bounds.clamp(before));
+                let price = at_once(item, &policy, self.currency, before);
                 Some((price, PriceReason::Restored))
             })
             .await?;

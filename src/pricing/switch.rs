@@ -2,7 +2,7 @@
 
 use super::{CHUNK, Pricing, PricingError};
 use crate::{
-    decide::price::hard_bounds,
+    decide::price::at_once,
     domain::{Cents, ItemId, PriceEntry, PriceReason, RunState, Timestamp},
     record::store::NewPrice,
 };
@@ -67,8 +67,8 @@ impl Pricing {
             .filter(|entry| !entry.item.removed && entry.item.price_in_force.is_some())
             .filter_map(|entry| {
                 let list = entry.item.fields.price?;
-                let bounds = hard_bounds(&entry.item, &policies.of(&entry.item), self.currency);
-                let price = bounds.map_or(list, |bounds| bounds.clamp(list));
+                let policy = policies.of(&entry.item);
+                let price = at_once(&entry.item, &policy, self.currency, list);
                 let before = entry.item.price_in_force;
                 let (item, reason) = (entry.item.item_id.clone(), PriceReason::Restored);
                 (entry.item.price_in_force != Some(price)).then_some(NewPrice {
@@ -101,8 +101,7 @@ impl Pricing {
                     // the book of then.
                     let list = entry.item.fields.price.filter(|_| !policy.enabled);
                     let price = list.or_else(|| approved_price(ledger, at))?;
-                    let bounds = hard_bounds(&entry.item, &policy, self.currency);
-                    let price = bounds.map_or(price, |bounds| bounds.clamp(price));
+                    let price = at_once(&entry.item, &policy, self.currency, price);
                     let price = Some(price).filter(|&price| price != in_force)?;
                     let (item, reason) = (ledger[0].item.clone(), PriceReason::Restored);
                     Some(NewPrice { item, before: Some(in_force), price, reason })

@@ -264,16 +264,18 @@ async fn rows_that_the_store_refuses_are_in_the_rejects_file_too() {
     let shop = Shop::open().await;
     let good = shop.file("items.csv", b"item,price,price_min\na,9.99,5\nb,1.00,\n");
     assert_eq!(counts(&shop.import(Format::Items, &good).await), [2, 2, 0, 0]);
-    let rows = "item,price,price_min\na,999,\nb,1.00,\nb,0.90,2\nb,x,\na,,\"12\"\nb,90,300\n";
+    let rows =
+        "item,price,price_min\na,999,\nb,1.00,\nb,0.90,2\nb,x,\na,999,\na,,\"12\"\nb,90,300\n";
     let bad = shop.file("bad.csv", rows.as_bytes());
     let report = shop.import(Format::Items, &bad).await;
-    assert_eq!(counts(&report), [6, 2, 1, 3]);
+    assert_eq!(counts(&report), [7, 2, 1, 4]);
     let rejects = std::fs::read_to_string(report.rejects_file.unwrap()).unwrap();
     let refused = |line: &str| rejects.lines().find(|row| row.contains(line)).map(str::to_owned);
     let first = refused("a,999,").expect("the store refused it");
     assert!(first.contains(",2,") && first.contains("--confirm"), "{first}");
+    assert_eq!(rejects.matches("a,999,").count(), 2, "the same again is no duplicate");
     assert!(refused("b,x,").unwrap().contains(",5,"));
-    assert!(refused("b,90,300").unwrap().contains(",7,"));
+    assert!(refused("b,90,300").unwrap().contains(",8,"));
     let price = shop.store.item(&id("a")).await.unwrap().unwrap().fields.price;
     assert_eq!(price, Some(Cents(999)));
     let options = ImportOptions { rejects: shop.rejects(), is_confirmed: true, progress: false };

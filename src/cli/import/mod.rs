@@ -91,7 +91,8 @@ pub async fn import(
     let feed = Feed::new(sender, rejects.clone(), *rules);
     let (paths, progress) = (paths.to_vec(), options.progress);
     let reader = tokio::task::spawn_blocking(move || read_files(feed, format, &paths, progress));
-    let terms = ChangeTerms { is_confirmed: options.is_confirmed, ..ChangeTerms::ANY };
+    let checked_in = (!options.is_confirmed).then_some(rules.currency);
+    let terms = ChangeTerms { checked_in, ..ChangeTerms::ANY };
     let mut writer = Writer::new(store, rules, (terms, rejects.clone()));
     let mut written = Ok(());
     while let Some(batch) = batches.recv().await {

@@ -12,7 +12,7 @@ use crate::{
     },
     record::{
         forms::FormRules,
-        store::{ChangeTerms, Known, Refusal, Store, StoreError},
+        store::{ChangeTerms, Known, Refusal, Store, StoreError, refusal},
     },
 };
 use std::collections::{HashMap, HashSet};
@@ -93,17 +93,20 @@ impl<'a> Writer<'a> {
         merge: Merge,
     ) -> Result<(u64, u64), ImportError> {
         let mut states: HashMap<ItemId, State> = HashMap::new();
-        let mut changed: HashSet<ItemId> = HashSet::new();
         let (mut changes, mut placed) = (vec![], vec![]);
         for ((item, patch), place) in rows.into_iter().zip(places.drain(..)) {
             let before = match states.get(&item) {
                 Some(state) => state.clone(),
                 None => State::of(self.store, &item).await.map_err(ImportError::Store)?,
             };
-            let (patch, after) = before.merged(patch, merge);
+            let (patch, mut after) = before.merged(patch, merge);
             if after != before {
-                changes.push((item.clone(), ItemChange::Merge(Box::new(patch))));
-                changed.insert(item.clone());
+                let change = ItemChange::Merge(Box::new(patch));
+                // What the store will refuse leaves the item as it is, for the rows that follow.
+                if refusal(before.fields(), &change, self.terms).is_some() {
+                    after = before;
+                }
+                changes.push((item.clone(), change));
                 placed.push(place);
             }
             states.insert(item, after);
@@ -115,12 +118,13 @@ impl<'a> Writer<'a> {
             changed.map_err(ImportError::Store)?.refused
         };
         for (at, refusal) in &refused {
-            changed.remove(&changes[*at].0);
             if let Some(place) = &placed[*at] {
                 self.rejects.push(place, &self.reason(*refusal))?;
             }
         }
-        self.items += changed.len() as u64;
+        let is_refused: HashSet<usize> = refused.iter().map(|&(at, _)| at).collect();
+        let made = changes.iter().enumerate().filter(|(at, _)| !is_refused.contains(at));
+        self.items += made.map(|(_, (item, _))| item).collect::<HashSet<_>>().len() as u64;
         let (n_changes, n_refused) = (changes.len() as u64, refused.len() as u64);
         Ok((n_changes - n_refused, n_refused))
     }
@@ -153,6 +157,10 @@ impl State {
             Some(item) if item.removed => Self::Removed,
             Some(item) => Self::There(Box::new(item.fields)),
         })
+    }
+
+    fn fields(&self) -> Option<&ItemFields> {
+        if let Self::There(fields) = self { Some(fields) } else { None }
     }
 
     /// What is left of the patch, and the state after it.

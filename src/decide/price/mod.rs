@@ -41,5 +41,5 @@ pub use note::PriceNote;
 pub use policy::{Brakes, PricePolicy};
 pub use quote::{Quote, QuoteTime, quote};
 pub use scope::{PricePolicies, Scope};
-pub use situation::{Knowledge, case_of, hard_bounds, weeks_to_end};
+pub use situation::{Knowledge, at_once, case_of, hard_bounds, weeks_to_end};
 pub use terms::{GoalName, PriceTerms, TermsChange, WrongTerm};

@@ -2,6 +2,7 @@
 
 use super::{
     Bounds, PriceNote, PricePolicy,
+    brakes::is_leap,
     choice::{Case, CompetitorIndex, ItemLimits, Past, Stock},
     guard::{CeilingRule, FloorRule, GuardRails, margin_floor, step_reference},
 };
@@ -163,6 +164,21 @@ pub fn hard_bounds(item: &Item, policy: &PricePolicy, currency: Currency) -> Opt
         }
     };
     (bounds.low <= bounds.high).then_some(bounds)
+}
+
+/// What becomes of `price` at once: it is brought inside today's bounds, unless that takes more than a step. Then only
+/// the merchant's own lowest and highest price are followed, which are orders; a cost or a contract that moves a price
+/// that far may be a slip of the pen. What is left waits for a run, and that for a person.
+pub fn at_once(item: &Item, policy: &PricePolicy, currency: Currency, price: Cents) -> Cents {
+    let Some(bounds) = hard_bounds(item, policy, currency) else { return price };
+    let inside = bounds.clamp(price);
+    let is_frozen = limits(&item.fields, policy, currency).is_frozen;
+    if is_frozen || !is_leap(price, inside, &policy.choice) {
+        return inside;
+    }
+    let ItemFields { price_min, price_max, .. } = item.fields;
+    let ordered = price_min.map_or(price, |min| price.max(min));
+    price_max.map_or(ordered, |max| ordered.min(max))
 }
 
 /// Why no price can be chosen at all, before demand is looked at: pricing is off, or nothing bounds the price.

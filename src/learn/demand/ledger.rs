@@ -9,21 +9,38 @@ use crate::domain::{
 /// good. Our choice.
 const REUSE_RATIO: f64 = 5.0;
 
-/// Which of the entries of one item, oldest first, are to be learned from; one answer each. O(n log n).
+/// Which of the entries of one item, oldest first, are to be learned from; one answer each. `units`: the minor units of a
+/// whole one, if the currency has them.
 ///
 /// What was asked before a pause after which the price is quite another is of another good: ids are used again. And what
-/// is about a hundred times the median price over time, or a hundredth of it, was minor units taken for whole ones, and nobody bought at
-/// it for what it said. Everything else was a price, however odd.
-pub fn believable(entries: &[PriceEntry], now: Timestamp) -> Vec<bool> {
-    let is_reuse = |pair: &[PriceEntry]| {
-        let pauses = pair[0].to.is_some_and(|to| to < pair[1].from);
-        let far = |ratio: f64| ratio.max(ratio.recip()) > REUSE_RATIO;
-        pauses && ratio(pair[0].price, pair[1].price).is_some_and(far)
+/// is about a hundred times the median price over time, or a hundredth of it, was minor units taken for whole ones, and
+/// nobody bought at it for what it said; where the price that is in force now is one of the two, it is the right one.
+/// Everything else was a price, however odd. O(n log n), once more for each pause after which a price is far from the last.
+pub fn learnable(entries: &[PriceEntry], now: Timestamp, units: Option<f64>) -> Vec<bool> {
+    let far = |price: Cents, other: Cents| {
+        ratio(price, other).is_some_and(|ratio| ratio.max(ratio.recip()) > REUSE_RATIO)
     };
-    let start = entries.windows(2).rposition(is_reuse).map_or(0, |before| before + 1);
-    let Some(median) = median_over_time(&entries[start..], now) else { return Vec::new() };
-    let of_this_good = entries[start..].iter().map(|entry| !mixes_units(entry.price, median));
-    std::iter::repeat_n(false, start).chain(of_this_good).collect()
+    let mut start = 0;
+    for (at, pair) in entries.windows(2).enumerate() {
+        let [last, next] = pair else { continue };
+        let pauses = last.to.is_some_and(|to| to < next.from);
+        // Far from the last price may be back from a clearance, or from a slip; far from the usual one is another good.
+        if pauses
+            && far(last.price, next.price)
+            && let Some(usual) = median_over_time(&entries[start..=at], now)
+            && far(usual, next.price)
+        {
+            start = at + 1;
+        }
+    }
+    let of_this_good = &entries[start..];
+    let Some(median) = median_over_time(of_this_good, now) else { return Vec::new() };
+    let is_slip =
+        |price: Cents, other: Cents| units.is_some_and(|units| mixes_units(price, other, units));
+    let open = of_this_good.last().filter(|entry| entry.to.is_none()).map(|entry| entry.price);
+    let reference = open.filter(|&open| is_slip(open, median)).unwrap_or(median);
+    let learned = of_this_good.iter().map(|entry| !is_slip(entry.price, reference));
+    std::iter::repeat_n(false, start).chain(learned).collect()
 }
 
 /// The price below which the item was for half of the time; `None` without entries.
@@ -61,7 +78,7 @@ mod tests {
     }
 
     fn learned(rows: &[(i64, i64, Option<i64>)]) -> Vec<bool> {
-        believable(&ledger(rows), Timestamp(1_000))
+        learnable(&ledger(rows), Timestamp(1_000), Some(100.0))
     }
 
     #[test]
@@ -69,7 +86,11 @@ mod tests {
         let rows =
             [(999, 0, Some(500)), (99_900, 500, Some(510)), (899, 510, Some(990)), (99, 990, None)];
         assert_eq!(learned(&rows), [true, false, true, true]);
-        assert_eq!(learned(&[(10, 0, Some(9)), (1_000, 9, None)]), [false, true]);
+        // However long it stood: the price in force is the right one.
+        assert_eq!(learned(&[(1_000, 0, Some(900)), (10, 900, None)]), [false, true]);
+        let ended = [(1_000, 0, Some(900)), (10, 900, Some(950))];
+        assert_eq!(learned(&ended), [true, false]);
+        assert_eq!(learnable(&ledger(&ended), Timestamp(1_000), None), [true, true]);
         assert_eq!(learned(&[]), [true; 0]);
     }
 
@@ -77,6 +98,11 @@ mod tests {
     fn an_id_that_is_used_again_for_another_good_begins_anew() {
         let again = [(200, 0, Some(400)), (220, 400, Some(450)), (50_000, 500, None)];
         assert_eq!(learned(&again), [false, false, true]);
+        // A slip that was mended by taking the item out, and a clearance before a pause, are no other good.
+        let mended = [(999, 0, Some(400)), (99_900, 400, Some(410)), (999, 420, None)];
+        assert_eq!(learned(&mended), [true, false, true]);
+        let season = [(1_000, 0, Some(400)), (150, 400, Some(450)), (1_000, 800, None)];
+        assert_eq!(learned(&season), [true, true, true]);
         // Without a pause it is the same good, and so it is near the price before.
         assert_eq!(learned(&[(200, 0, Some(400)), (1_900, 400, None)]), [true, true]);
         assert_eq!(learned(&[(200, 0, Some(400)), (220, 450, None)]), [true, true]);

@@ -29,6 +29,8 @@ pub struct PriceResponseParams {
     pub response: ResponseParams,
     /// Days for which a drawn price counts as drawn: how long a trial lasts.
     pub trial_days: f64,
+    /// Minor units of a whole one, if the currency has them.
+    pub minor_units: Option<f64>,
     /// Which competitors' offers are believed.
     pub trust: TrustPolicy,
 }

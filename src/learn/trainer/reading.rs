@@ -10,7 +10,7 @@ use crate::{
         dataset::{EventLog, Weighting},
         demand::{
             competitors::{OwnFacts, spells},
-            ledger::believable,
+            ledger::learnable,
             response::{
                 Randomised,
                 weeks::{PriceSpell, Spell},
@@ -162,6 +162,7 @@ impl Trainer {
         now: Timestamp,
         records: &mut PriceRecords,
     ) -> Result<(), TrainError> {
+        let units = self.params.pipeline.price_response.minor_units;
         let days = self.params.pipeline.price_response.trial_days;
         let trial_ms = (days * DAY_MS as f64) as i64;
         let mut after = None;
@@ -171,8 +172,8 @@ impl Trainer {
             after = Some(last.item.clone());
             for of_item in page.chunk_by(|a, b| a.item == b.item) {
                 let Some(&item) = positions.get(&of_item[0].item) else { continue };
-                for (entry, is_believed) in of_item.iter().zip(believable(of_item, now)) {
-                    if is_believed {
+                for (entry, is_learned) in of_item.iter().zip(learnable(of_item, now, units)) {
+                    if is_learned {
                         records.prices.extend(price_spells(item, entry, trial_ms));
                     } else {
                         records.prices_left_out += 1;

@@ -3,8 +3,7 @@
 use super::{ChangeTerms, NewPrice, Refusal};
 use crate::domain::{
     Cents, CompetitorPrice, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason,
-    SpellKind, Timestamp,
-    doubt::{UnitMixUp, unit_mix_up},
+    SpellKind, Timestamp, doubt::unit_mix_up,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -157,12 +156,8 @@ pub(super) fn draft_changes(
             refused.push((place, Refusal::NotThere));
             continue;
         }
-        if let Some(field) = clash(present, change) {
-            refused.push((place, Refusal::BoundsClash(field)));
-            continue;
-        }
-        if let Some(found) = mix_up(present, change).filter(|_| !terms.is_confirmed) {
-            refused.push((place, Refusal::UnitMixUp(found)));
+        if let Some(refusal) = refusal(present.map(|item| &item.fields), change, terms) {
+            refused.push((place, refusal));
             continue;
         }
         match (draft, change) {
@@ -180,23 +175,30 @@ pub(super) fn draft_changes(
     (changed, refused)
 }
 
-/// What the change mixes up; who comes back after a removal begins anew.
-fn mix_up(present: Option<&Item>, change: &ItemChange) -> Option<UnitMixUp> {
+/// Why a change is refused of an item that is as `present` says; `None` is one that is not there, or begins anew after
+/// a removal.
+pub fn refusal(
+    present: Option<&ItemFields>,
+    change: &ItemChange,
+    terms: ChangeTerms,
+) -> Option<Refusal> {
     let nothing = ItemFields::default();
-    let before = present.map_or(&nothing, |item| &item.fields);
-    unit_mix_up(before, &change.clone().apply(before)?)
+    let before = present.unwrap_or(&nothing);
+    let after = change.clone().apply(before)?;
+    if let Some(field) = clash(change, &after) {
+        return Some(Refusal::BoundsClash(field));
+    }
+    unit_mix_up(before, &after, terms.checked_in?).map(Refusal::UnitMixUp)
 }
 
 /// The field of a merge that sets the lowest price above the highest one.
-fn clash(present: Option<&Item>, change: &ItemChange) -> Option<&'static str> {
+fn clash(change: &ItemChange, after: &ItemFields) -> Option<&'static str> {
     let ItemChange::Merge(patch) = change else { return None };
     let touched = match (&patch.price_min, &patch.price_max) {
         (Patch::Set(_), _) => "price_min",
         (_, Patch::Set(_)) => "price_max",
         _ => return None,
     };
-    let before = present.map_or_else(ItemFields::default, |item| item.fields.clone());
-    let after = change.clone().apply(&before)?;
     after.price_min.zip(after.price_max).filter(|(min, max)| min > max).map(|_| touched)
 }
 

@@ -11,11 +11,13 @@ mod rows;
 mod shared;
 pub mod sqlite;
 
+pub use draft::refusal;
 pub use shared::{Credits, Directives, Ledger, Offers, Operations, People, PriceRuns, Spells};
 
 use crate::domain::{
-    Cents, CompetitorPrice, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId, Merge,
-    PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId, doubt::UnitMixUp,
+    Cents, CompetitorPrice, Currency, ErasureReceipt, Event, EventKind, Item, ItemChange, ItemId,
+    Merge, PriceEntry, PriceReason, RecordedEvent, Sequence, Timestamp, User, UserId,
+    doubt::UnitMixUp,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -96,13 +98,14 @@ pub struct Totals {
 pub struct ChangeTerms {
     /// Whether only items that are there and not removed are changed; else one that is not there comes to be.
     pub only_present: bool,
-    /// Whether somebody stands by amounts that look like a slip of the pen.
-    pub is_confirmed: bool,
+    /// The currency by which amounts are looked at for [minor units taken for whole ones](crate::domain::doubt::unit_mix_up);
+    /// `None` if somebody stands by them.
+    pub checked_in: Option<Currency>,
 }
 
 impl ChangeTerms {
-    /// Any item, and amounts are looked at.
-    pub const ANY: Self = Self { only_present: false, is_confirmed: false };
+    /// Any item, and somebody stands by its amounts.
+    pub const ANY: Self = Self { only_present: false, checked_in: None };
 }
 
 /// Why a change of an item is not made.
@@ -177,7 +180,7 @@ pub trait Store:
     /// be removed and never was there is left out of the answer.
     ///
     /// A change of an item that the `terms` leave out, one after which the lowest price would lie above the
-    /// highest, or one that [mixes up units](crate::domain::doubt::unit_mix_up), is refused by itself; the others are made.
+    /// highest, or one that mixes up units, is refused by itself; the others are made.
     ///
     /// While pricing holds an item at another price than its list price, a change that leaves the
     /// list price alone leaves the price in force alone too.

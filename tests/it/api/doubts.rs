@@ -126,13 +126,17 @@ async fn a_purchase_in_cents_counts_without_what_it_says_was_paid() {
     let detail =
         "764.00 was left out beside the item's price of 7.64: is one of them in minor units?";
     assert_eq!(details(&answer), [("/1/price", detail)]);
-    let alone = json!({ "user": "u", "item": "a", "price": "0.08" });
-    let alone = shop.post("/events/purchase", alone).await.is(200);
+    let gift = json!({ "id": "e", "user": "u", "item": "a", "price": "0.08" });
+    let alone = shop.post("/events/purchase", gift.clone()).await.is(200);
     assert_eq!((&alone["accepted"], details(&alone)[0].0), (&json!(1), "/price"));
+    assert_eq!(shop.post("/events/purchase", gift).await.is(200)["duplicates"], 1);
+    let meant = json!({ "user": "u", "item": "a", "price": 700 });
+    let meant = shop.post("/events/purchase?confirm=true", meant).await.is(200);
+    assert!(details(&meant).is_empty());
     let export = shop.get("/users/u/export").await.is(200);
     let events = export["events"].as_array().unwrap().iter();
     let paid: Vec<Option<&str>> = events.map(|event| event["price"]["amount"].as_str()).collect();
-    assert_eq!(paid, [Some("6.88"), None, Some("764.00"), Some("0.00"), None]);
+    assert_eq!(paid, [Some("6.88"), None, Some("764.00"), Some("0.00"), None, Some("700.00")]);
     let metrics = shop.get("/metrics").await.is(200).to_string();
     assert!(metrics.contains("shopkeeper_event_prices_left_out_total 2"), "{metrics}");
 }
@@ -152,9 +156,12 @@ async fn a_cost_above_the_price_waits_for_a_person() {
     let path = format!("/pricing/runs/{}/approve", run["run"].as_str().unwrap());
     shop.post(&path, json!(null)).await.is(200);
     assert_eq!(price().await, "21.00", "cost and margin");
-    // A bound is an order, and is followed at once.
+    // A bound is an order, and is followed at once, unless it is beyond belief.
     let bound = shop.patch("/items/new", json!({ "price_min": 30 })).await.is(200);
     assert_eq!(bound["price_in_force"]["amount"], "30.00");
+    let far = shop.patch("/items/new", json!({ "price_min": 400 })).await.is(200);
+    assert_eq!(far["price_in_force"]["amount"], "30.00");
+    assert_eq!(details(&far), [("/price_min", "is 40.00 times the price (10.00)")]);
 }
 
 #[tokio::test]
@@ -185,4 +192,30 @@ async fn a_slip_that_was_confirmed_and_an_id_that_is_used_again_are_not_learned_
     assert!((after - before).abs() < 0.5, "{before} {after}");
     let calm = shop.get("/items/calm/elasticity").await.is(200);
     assert_eq!(calm["demand"]["grade"], "E", "{calm}");
+}
+
+#[tokio::test]
+async fn what_a_slip_would_move_far_waits_whoever_moves_it() {
+    let shop = lively().await;
+    let price = async |item: &str| {
+        shop.get(&format!("/prices/{item}")).await.is(200)["price"]["amount"].clone()
+    };
+    // A contract that nobody can have meant.
+    let contract = json!({ "price_recommended_max": "0.12" });
+    let item = json!({ "price": 12, "price_max": 14, "attributes": contract });
+    shop.put("/items/bound", item).await.is(200);
+    assert_eq!(price("bound").await, "12.00");
+    // A cost, below a list price that pricing has left: neither to the cost nor to the list price.
+    shop.reprice().await;
+    let before = price("hot").await;
+    assert_eq!(before, "10.80");
+    shop.patch("/items/hot", json!({ "price_min": null, "price_max": 17, "cost": "7.70" }))
+        .await
+        .is(200);
+    shop.clock.advance_ms(DAY_MS);
+    shop.patch("/items/hot", json!({ "cost": "15" })).await.is(200);
+    assert_eq!(price("hot").await, before);
+    // Nor does it when pricing is stopped, or a run is taken back.
+    shop.post("/pricing/stop", json!(null)).await.is(200);
+    assert_eq!((price("hot").await, price("bound").await), (json!("12.00"), json!("12.00")));
 }

@@ -171,6 +171,10 @@ async fn competitor_prices_are_stored_once(store: Arc<dyn Store>) {
         [seen(2), put_right]
     );
     assert_eq!(store.append_competitor_prices(&[seen(1)]).await.unwrap(), 1);
+    // A seller's used one says nothing of the new one that was seen at the same time.
+    let mut other = seen(1);
+    (other.offer.condition, other.offer.price) = (Condition::New, Cents(3));
+    assert_eq!(store.append_competitor_prices(&[other]).await.unwrap(), 0);
     let of = |id: &str, ms| CompetitorPrice { item: item(id), ..seen(ms) };
     store.append_competitor_prices(&[of("cup", 5), of("pot", 5), of("pot", 9)]).await.unwrap();
     let page = store.offers_since(T0.plus_ms(1), None, 2).await.unwrap();

@@ -3,7 +3,7 @@
 use super::{OfferFlag, Refusal, TrustPolicy};
 use crate::domain::{
     Cents, CompetitorOffer, Timestamp,
-    doubt::{mixes_tax, mixes_units, ratio},
+    doubt::{HUNDRED, mixes_tax, mixes_units, ratio},
     money::CENTS_MAX,
     time::{HOUR_MS, MINUTE_MS},
 };
@@ -153,7 +153,7 @@ fn refusal(
         Some(Refusal::Condition)
     } else if !offer.match_confidence.is_none_or(is_match) {
         Some(Refusal::Match)
-    } else if reference.is_some_and(|reference| mixes_units(offer.price, reference)) {
+    } else if reference.is_some_and(|reference| mixes_units(offer.price, reference, HUNDRED)) {
         Some(Refusal::UnitMixUp)
     } else if own.cost.is_some_and(is_below) {
         Some(Refusal::BelowCost)
