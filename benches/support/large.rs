@@ -160,6 +160,7 @@ fn contents(n_items: usize) -> Contents {
         trending: popular.clone(),
         popular,
         price_response: (n_items <= PRICED_MAX).then(|| price_response(n_items)),
+        priced_anew: None,
         related,
         report: "{}".into(),
         settings: String::new(),

@@ -66,7 +66,7 @@ pub struct ResponseAnswer {
 impl ResponseAnswer {
     fn of(state: &ApiState, item: &ItemId, demand: &DemandBelief) -> Self {
         let snapshot = state.snapshots.current();
-        let response = snapshot.price_response.as_ref().zip(snapshot.item_position(item));
+        let response = snapshot.response_of(item);
         let evidence = demand.evidence.as_ref();
         let amount = |price: f64| state.money(Cents(price.round() as i64));
         let grade = evidence.map_or(4, |evidence| evidence.grade as usize);
@@ -78,7 +78,7 @@ impl ResponseAnswer {
             n_price_points: evidence.map_or(0, |evidence| evidence.n_price_points),
             effective_weeks: evidence.map_or(0.0, |evidence| evidence.exposed_periods),
             units: evidence.map_or(0.0, |evidence| evidence.units),
-            weeks_sold_out: response.map_or(0, |(response, at)| response.left_out(at as usize)),
+            weeks_sold_out: response.map_or(0, |(response, at)| response.left_out(at)),
             n_randomised: evidence.map_or(0, |evidence| evidence.n_randomised),
             tried: evidence.map(|evidence| BoundsAnswer {
                 low: amount(evidence.price_min),
@@ -278,6 +278,7 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
     let objective = |value: f64| if is_units { value } else { value * major };
     let snapshot = state.snapshots.current();
     let is_trained = snapshot.version > 0;
+    let (trained_at, as_of) = snapshot.priced();
     let reasons = choice
         .notes
         .iter()
@@ -310,8 +311,8 @@ fn explain(state: &ApiState, case: &Case, choice: Choice, now: Timestamp) -> Exp
         },
         demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(state, &case.item, demand)),
         ages_hours: AgesAnswer {
-            learned_from: is_trained.then(|| hours(now, snapshot.as_of)),
-            trained: is_trained.then(|| hours(now, snapshot.trained_at)),
+            learned_from: is_trained.then(|| hours(now, as_of)),
+            trained: is_trained.then(|| hours(now, trained_at)),
             competitors: case.competitors.map(|index| index.age_hours),
             price: None,
         },
@@ -386,8 +387,8 @@ pub async fn get_elasticity(
     let entry = entry.ok_or(ApiError::NotFound { what: "item", id: item.to_string() })?;
     let case = state.pricing.case(&entry, state.clock.now()).await?;
     let snapshot = state.snapshots.current();
-    let response = snapshot.price_response.as_ref().zip(snapshot.item_position(&item));
-    let bias = response.and_then(|(response, at)| response.bias_of(at as usize));
+    let response = snapshot.response_of(&item);
+    let bias = response.and_then(|(response, at)| response.bias_of(at));
     Ok(Json(ItemElasticity {
         item: item.to_string(),
         demand: case.demand.as_ref().map(|demand| ResponseAnswer::of(&state, &item, demand)),

@@ -96,9 +96,8 @@ impl Pricing {
     pub async fn case_of_week(&self, entry: &Entry, now: Timestamp) -> Result<Case, PricingError> {
         let case = self.case(entry, now).await?;
         let snapshot = self.snapshots.current();
-        let position = snapshot.item_position(&case.item).filter(|_| case.is_promoted);
-        let category = snapshot.price_response.as_ref().zip(position);
-        let category = category.and_then(|(response, at)| response.category_of(at as usize));
+        let response = snapshot.response_of(&case.item).filter(|_| case.is_promoted);
+        let category = response.and_then(|(response, at)| response.category_of(at));
         let effect = category.map(|category| category.promotion);
         let effect = effect.filter(|effect| effect.variance <= PROMOTION_VARIANCE_MAX);
         let demand = case.demand.map(|demand| match effect {
@@ -154,9 +153,8 @@ pub(super) fn known(
     now: Timestamp,
     policy: &PricePolicy,
 ) -> Knowledge {
-    let response = snapshot.price_response.as_ref();
-    let position = snapshot.item_position(&item.item_id);
-    let demand = response.zip(position).and_then(|(response, at)| response.belief(at as usize));
+    let response = snapshot.response_of(&item.item_id);
+    let demand = response.and_then(|(response, at)| response.belief(at));
     let competitors = rivalry.and_then(|rivalry| market(rivalry, item, now, policy).index);
     Knowledge { demand, competitors, ..Knowledge::default() }
 }

@@ -189,7 +189,7 @@ impl Pricing {
     fn held(&self, book: &Book, snapshot: &Snapshot, now: Timestamp) -> Vec<Hold> {
         let policies = self.policies();
         let policy = policies.shop();
-        let days_since = now.since_ms(snapshot.as_of) as f64 / DAY_MS as f64;
+        let days_since = now.since_ms(snapshot.priced().1) as f64 / DAY_MS as f64;
         let mut held = holds(&book.decided, (book.considered, days_since), &policy.brakes);
         // List prices are the merchant's own; there is nothing to approve.
         if policy.needs_approval && book.decided.iter().any(Decided::is_chosen) {

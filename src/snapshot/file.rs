@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Rises when the layout of [`Contents`] changes; a file of another format is not read.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 const MAGIC: &str = "SHOPKEEPER SNAPSHOT";
 /// Where a search for parameters is kept.
 const SEARCH: &str = "SEARCH";
@@ -191,14 +191,19 @@ impl SnapshotFolder {
         })
     }
 
+    /// Deletes one version that is not served.
+    pub fn drop_version(&self, version: u64) {
+        if let Err(error) = fs::remove_file(self.path_of(version)) {
+            tracing::warn!(snapshot.version = version, %error, "an old snapshot could not be deleted");
+        }
+    }
+
     /// Deletes all but the newest `keep` versions and the served one.
     pub fn prune(&self, keep: usize) {
         let (versions, served) = (self.versions(), self.served());
         let surplus = versions.len().saturating_sub(keep);
         for &version in versions[..surplus].iter().filter(|&&version| Some(version) != served) {
-            if let Err(error) = fs::remove_file(self.path_of(version)) {
-                tracing::warn!(snapshot.version = version, %error, "an old snapshot could not be deleted");
-            }
+            self.drop_version(version);
         }
     }
 }

@@ -23,12 +23,18 @@ impl Snapshot {
             + self.shoppers.capacity() * size_of::<ShopperId>()
             + places(self.item_positions.capacity(), size_of::<ItemId>())
             + places(self.shopper_positions.capacity(), size_of::<ShopperId>());
+        let priced = self.priced_anew.as_ref().map_or(0, |anew| bytes_of(&anew.items));
+        let priced_positions = self
+            .priced_positions
+            .as_ref()
+            .map_or(0, |positions| places(positions.capacity(), size_of::<ItemId>()));
         let histories = bytes_of(&self.history)
             + bytes_of(&self.purchases)
             + bytes_of(&self.history_starts)
             + bytes_of(&self.purchase_starts);
         let popularity =
             bytes_of(&self.popular) + bytes_of(&self.trending) + bytes_of(&self.popularity);
+        let response = self.price_response.as_ref().map_or(0, DemandResponse::n_bytes);
         let session = self.session.as_ref().map_or(0, SessionModel::n_bytes);
         models
             .chain([
@@ -37,7 +43,7 @@ impl Snapshot {
                 ("histories", histories),
                 ("names", names),
                 ("popular_and_trending", popularity),
-                ("price_response", self.price_response.as_ref().map_or(0, DemandResponse::n_bytes)),
+                ("price_response", response + priced + priced_positions),
                 ("report", self.report.capacity()),
             ])
             .collect()

@@ -56,8 +56,11 @@ pub struct Contents {
     pub session: Option<SessionModel>,
     /// Most popular items first, with their decayed weight.
     pub popular: Vec<(u32, f32)>,
-    /// How demand answers to price, by item position; `None` if nothing was sold at a known price.
+    /// How demand answers to price; `None` if nothing was sold at a known price.
     pub price_response: Option<DemandResponse>,
+    /// What it was learned from, if that is more than the rest: new lists were worse, and prices do not wait for better
+    /// ones.
+    pub priced_anew: Option<PricedAnew>,
     /// What goes with each item.
     pub related: Related,
     /// What was wanted at `as_of`, best first, with faded counts.
@@ -68,18 +71,33 @@ pub struct Contents {
     pub settings: String,
 }
 
+/// What price response has learned from, where that is not what the lists of its snapshot have learned from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PricedAnew {
+    /// Items by position in price response.
+    pub items: Vec<ItemId>,
+    /// When it was trained.
+    pub trained_at: Timestamp,
+    /// The time of the last event that it has learned from.
+    pub as_of: Timestamp,
+}
+
 /// Everything a request reads, frozen at one training run.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     contents: Contents,
     item_positions: FxHashMap<ItemId, u32>,
+    /// Of items in price response, if they are others there.
+    priced_positions: Option<FxHashMap<ItemId, u32>>,
     shopper_positions: FxHashMap<ShopperId, u32>,
     popularity: Vec<f32>,
 }
 
 impl From<Contents> for Snapshot {
     fn from(contents: Contents) -> Self {
-        let item_positions = contents.items.iter().cloned().zip(0..).collect();
+        let positions = |items: &[ItemId]| items.iter().cloned().zip(0..).collect();
+        let item_positions = positions(&contents.items);
+        let priced_positions = contents.priced_anew.as_ref().map(|anew| positions(&anew.items));
         let shopper_positions = contents.shoppers.iter().cloned().zip(0..).collect();
         let mut popularity = vec![0.0; contents.items.len()];
         for &(at, weight) in &contents.popular {
@@ -87,7 +105,7 @@ impl From<Contents> for Snapshot {
                 *place = weight;
             }
         }
-        Self { contents, item_positions, shopper_positions, popularity }
+        Self { contents, item_positions, priced_positions, shopper_positions, popularity }
     }
 }
 
@@ -102,6 +120,19 @@ impl Snapshot {
     /// The item's position, if the snapshot knows it.
     pub fn item_position(&self, item: &ItemId) -> Option<u32> {
         self.item_positions.get(item).copied()
+    }
+
+    /// How demand answers to price, with the item's position in it.
+    pub fn response_of(&self, item: &ItemId) -> Option<(&DemandResponse, usize)> {
+        let positions = self.priced_positions.as_ref().unwrap_or(&self.item_positions);
+        let at = positions.get(item).copied()?;
+        Some((self.price_response.as_ref()?, at as usize))
+    }
+
+    /// When price response was trained, and the time of the last event that it has learned from.
+    pub fn priced(&self) -> (Timestamp, Timestamp) {
+        let anew = self.priced_anew.as_ref().map(|anew| (anew.trained_at, anew.as_of));
+        anew.unwrap_or((self.trained_at, self.as_of))
     }
 
     /// How old something that happened at `at` was when the snapshot was trained, in days of the shop's

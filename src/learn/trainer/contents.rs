@@ -8,7 +8,7 @@ use crate::{
         related::ItemFacts,
     },
     live::Live,
-    snapshot::{Contents, Snapshot},
+    snapshot::{Contents, PricedAnew, Snapshot},
 };
 use rustc_hash::FxHashMap;
 
@@ -36,10 +36,16 @@ pub(super) fn item_positions(items: &[ItemId], served: &Snapshot) -> Vec<Option<
 /// Why the new snapshot must not be served, if so: its lift over popularity on held-out shoppers is
 /// below the served one's by more than the tolerance and what chance explains (two standard errors).
 ///
-/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too.
+/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too. Once all that is held out
+/// came after the served snapshot, its lift was measured in other times, and is no longer held against a new one: else a
+/// lucky one would be served for ever.
 pub(super) fn is_worse(served: &Snapshot, report: &Report, tolerance: f64) -> Option<String> {
     let before: serde_json::Value = serde_json::from_str(&served.report).ok()?;
     let (lift, served_lift) = (report.lift?, before.get("lift")?.as_f64()?);
+    let held_out_from = report.holdout_from.as_deref().and_then(Timestamp::parse);
+    if held_out_from.is_some_and(|from| served.as_of <= from) {
+        return None;
+    }
     let floor = served_lift * (1.0 - tolerance) - 2.0 * report.lift_standard_error.unwrap_or(0.0);
     (lift < floor).then(|| {
         format!("NDCG@10 is {lift:.3} times popularity's, the served snapshot's was {served_lift:.3} times; below the tolerance")
@@ -85,9 +91,32 @@ pub(super) fn contents(
         session: fitted.session,
         popular: fitted.popular,
         price_response: fitted.price_response,
+        priced_anew: None,
         related: fitted.related,
         trending: fitted.trending,
         report: serde_json::to_string(&fitted.report).unwrap_or_default(),
         settings,
+    }
+}
+
+/// What is served with another price response, which was learned from more than the lists were.
+pub(super) fn priced_anew(
+    served: &Contents,
+    fitted: Fitted,
+    version: u64,
+    learned: PricedAnew,
+) -> Contents {
+    let mut report: serde_json::Value =
+        serde_json::from_str(&served.report).unwrap_or(serde_json::Value::Null);
+    if let Some(fields) = report.as_object_mut() {
+        let told = serde_json::to_value(&fitted.report.price_response).unwrap_or_default();
+        fields.insert("price_response".into(), told);
+    }
+    Contents {
+        version,
+        price_response: fitted.price_response,
+        priced_anew: Some(learned),
+        report: report.to_string(),
+        ..served.clone()
     }
 }

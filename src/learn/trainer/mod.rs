@@ -15,7 +15,7 @@ pub use searching::SearchParams;
 
 use super::{
     pipeline::{PipelineParams, Report},
-    recommenders::{FitError, ModelKind},
+    recommenders::FitError,
 };
 use crate::{
     domain::{Clock, ModelRun, RunOutcome, Sequence, Timestamp},
@@ -27,8 +27,7 @@ use crate::{
     },
     telemetry::{Metrics, ModelLabel},
 };
-use contents::{contents, is_worse};
-use publishing::{Over, Publishing};
+use publishing::{Over, Read};
 use reading::Memory;
 use serde_json::json;
 use std::{
@@ -168,6 +167,8 @@ pub struct Trainer {
     memory: Arc<Mutex<Memory>>,
     /// Whether a run by these settings has come to its end in this process.
     is_settings_tried: bool,
+    /// How far the last run had read whose lists were refused: the same events would teach the same.
+    refused_at: Option<(Sequence, i64)>,
     holder: String,
 }
 
@@ -210,6 +211,7 @@ impl Trainer {
             requests,
             memory: Arc::default(),
             is_settings_tried: false,
+            refused_at: None,
             holder: uuid::Uuid::now_v7().to_string(),
         };
         (trainer, door)
@@ -385,7 +387,11 @@ impl Trainer {
             && served.watermark == last
             && served.merges == merge
             && !is_set_anew;
+        let is_refused_whole = !is_asked && !is_set_anew && self.refused_at == Some((last, merge));
         let searches = self.search_seconds(occasion, served).await?;
+        if is_refused_whole && !erased && searches.is_none() {
+            return skipped("nothing changed since the last run, whose lists were refused".into());
+        }
         if is_served_whole && !erased && searches.is_none() {
             return skipped("nothing changed since the served snapshot".into());
         }
@@ -401,7 +407,9 @@ impl Trainer {
         let (new_events, read_to, n_acts) = {
             let memory = self.memory();
             let acts = memory.log.acts();
-            let new = acts.iter().filter(|act| act.sequence > served.watermark).count() as u64;
+            let known = self.refused_at.map_or(Sequence(0), |(read_to, _)| read_to);
+            let known = known.max(served.watermark);
+            let new = acts.iter().filter(|act| act.sequence > known).count() as u64;
             (new, memory.read_to, acts.len())
         };
         if n_acts == 0 && !erased {
@@ -433,64 +441,8 @@ impl Trainer {
                 .get_or_create(&ModelLabel { model: kind.name() })
                 .observe(seconds);
         }
-        let (kinds, report) =
-            (fitted.seconds.iter().map(|fit| fit.0).collect::<Vec<_>>(), fitted.report.clone());
-        let worse = is_worse(&self.snapshots.current(), &report, self.params.tolerance);
-        // Who was erased must not live on in a snapshot because it was a good one.
-        if let Some(why) = worse.filter(|_| !erased) {
-            tracing::warn!(reason = why, "a new snapshot is refused");
-            self.count_models(&kinds, &report, RunOutcome::Refused);
-            return Ok((RunOutcome::Refused, why, None, report));
-        }
-        let newest = self.folder.versions().last().copied().unwrap_or(0);
-        let version = newest.max(served.version) + 1;
-        let snapshot: Arc<Snapshot> = {
-            let memory = self.memory();
-            let fitted = (fitted, settings);
-            Arc::new(contents(&memory.log, fitted, version, (now, as_of), (read_to, merge)).into())
-        };
-        // A lease that the clock has taken away while the database was away.
-        let until = self.clock.now().plus_ms(LEASE_MS);
-        let renewed =
-            self.store.take_lease("training", &self.holder, self.clock.now(), until).await;
-        if stop.is_cancelled() {
-            return Err(FitError::Stopped.into());
-        }
-        if let Ok(false) = renewed {
-            return Err(TrainError::LeaseLost);
-        }
-        let publishing = Publishing {
-            // Whom an erasure forgets must go, whoever went back to them; the hold stays.
-            allowed: if erased { over.hold.clone() } else { ask.hold.clone() },
-            lifted: ask.hold.clone(),
-            keep: if erased { 1 } else { self.params.keep_versions },
-            served: over.served,
-        };
-        let (folder, cell) = (self.folder.clone(), self.snapshots.clone());
-        if let Some(why) = blocking(move || publishing.publish(&folder, &cell, snapshot)).await?? {
-            tracing::warn!(reason = why, "a new snapshot is refused");
-            self.count_models(&kinds, &report, RunOutcome::Refused);
-            return Ok((RunOutcome::Refused, why, None, report));
-        }
-        self.metrics.snapshot_version.set(version as i64);
-        self.metrics.snapshot_timestamp.set(now.0 as f64 / 1e3);
-        self.count_models(&kinds, &report, RunOutcome::Published);
-        Ok((RunOutcome::Published, report.choice.clone(), Some(version), report))
-    }
-
-    /// Counts a run for every model: those of the blend end as the whole run does, those that were
-    /// measured and left out are refused.
-    fn count_models(&self, blended: &[ModelKind], report: &Report, outcome: RunOutcome) {
-        for kind in blended {
-            self.metrics.count_run(kind.name(), outcome);
-        }
-        let measured = report
-            .models
-            .iter()
-            .filter(|line| ModelKind::ALL.iter().any(|kind| kind.name() == line.model));
-        for line in measured.filter(|line| !blended.iter().any(|kind| kind.name() == line.model)) {
-            self.metrics.count_run(line.model, RunOutcome::Refused);
-        }
+        let read = Read { settings, last: read_to, merge, erased, now, as_of };
+        self.conclude(ask, (served, over), (fitted, read), stop).await
     }
 
     /// A poisoned memory is one that a panicking fit only read.

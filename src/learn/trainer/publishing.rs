@@ -1,10 +1,38 @@
 //! Saves and serves a snapshot, unless an operator or another process was faster.
 
-use crate::snapshot::{
-    Snapshot, SnapshotCell,
-    file::{SnapshotError, SnapshotFolder},
+use super::{
+    Ask, LEASE_MS, TrainError, Trainer, blocking,
+    contents::{contents, is_worse, priced_anew},
+};
+use crate::{
+    domain::{RunOutcome, Sequence, Timestamp},
+    learn::{
+        pipeline::{Fitted, Report},
+        recommenders::{FitError, ModelKind},
+    },
+    snapshot::{
+        PricedAnew, Snapshot, SnapshotCell,
+        file::{SnapshotError, SnapshotFolder},
+    },
 };
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What a run has read.
+pub(super) struct Read {
+    /// The settings that it learned by, as text.
+    pub(super) settings: String,
+    /// The last event.
+    pub(super) last: Sequence,
+    /// The last merge of people.
+    pub(super) merge: i64,
+    /// Whether somebody was erased since the last run.
+    pub(super) erased: bool,
+    /// When it began.
+    pub(super) now: Timestamp,
+    /// The time of the last event.
+    pub(super) as_of: Timestamp,
+}
 
 /// What stood when a run began.
 pub(super) struct Over {
@@ -24,6 +52,8 @@ pub(super) struct Publishing {
     pub(super) lifted: Option<String>,
     /// Versions to keep.
     pub(super) keep: usize,
+    /// A version that has nothing over the new one, and is not worth going back to.
+    pub(super) outdone: Option<u64>,
 }
 
 impl Publishing {
@@ -54,10 +84,104 @@ impl Publishing {
             if hold == self.lifted {
                 folder.release();
             }
+            if let Some(version) = self.outdone {
+                folder.drop_version(version);
+            }
             folder.prune(self.keep);
             cell.publish(snapshot);
             Ok(None)
         };
         folder.locked(publish)?
+    }
+}
+
+impl Trainer {
+    /// Publishes what was fitted, or of it how demand answers to price if the lists are worse than those served.
+    pub(super) async fn conclude(
+        &mut self,
+        ask: &Ask,
+        (served, over): (&Snapshot, Over),
+        (fitted, read): (Fitted, Read),
+        stop: &CancellationToken,
+    ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
+        let Read { settings, last: read_to, merge, erased, now, as_of } = read;
+        let (kinds, report) =
+            (fitted.seconds.iter().map(|fit| fit.0).collect::<Vec<_>>(), fitted.report.clone());
+        // Who was erased must not live on in a snapshot because it was a good one.
+        let worse = is_worse(served, &report, self.params.tolerance).filter(|_| !erased);
+        if let Some(why) = &worse {
+            tracing::warn!(reason = why, "new lists are refused");
+            if fitted.price_response.is_none() {
+                self.refused_at = Some((read_to, merge));
+                self.count_models(&kinds, &report, RunOutcome::Refused);
+                return Ok((RunOutcome::Refused, why.clone(), None, report));
+            }
+        }
+        let newest = self.folder.versions().last().copied().unwrap_or(0);
+        let version = newest.max(served.version) + 1;
+        let snapshot: Arc<Snapshot> = {
+            let memory = self.memory();
+            let contents = if worse.is_some() {
+                let items = memory.log.items().to_vec();
+                priced_anew(served, fitted, version, PricedAnew { items, trained_at: now, as_of })
+            } else {
+                let fitted = (fitted, settings);
+                contents(&memory.log, fitted, version, (now, as_of), (read_to, merge))
+            };
+            Arc::new(contents.into())
+        };
+        // A lease that the clock has taken away while the database was away.
+        let until = self.clock.now().plus_ms(LEASE_MS);
+        let renewed =
+            self.store.take_lease("training", &self.holder, self.clock.now(), until).await;
+        if stop.is_cancelled() {
+            return Err(FitError::Stopped.into());
+        }
+        if let Ok(false) = renewed {
+            return Err(TrainError::LeaseLost);
+        }
+        let publishing = Publishing {
+            // Whom an erasure forgets must go, whoever went back to them; the hold stays.
+            allowed: if erased { over.hold.clone() } else { ask.hold.clone() },
+            lifted: ask.hold.clone(),
+            keep: if erased { 1 } else { self.params.keep_versions },
+            served: over.served,
+            outdone: (worse.is_some() && served.priced_anew.is_some()).then_some(served.version),
+        };
+        let trained_at = snapshot.trained_at;
+        let (folder, cell) = (self.folder.clone(), self.snapshots.clone());
+        if let Some(why) = blocking(move || publishing.publish(&folder, &cell, snapshot)).await?? {
+            tracing::warn!(reason = why, "a new snapshot is refused");
+            self.count_models(&kinds, &report, RunOutcome::Refused);
+            return Ok((RunOutcome::Refused, why, None, report));
+        }
+        self.metrics.snapshot_version.set(version as i64);
+        self.metrics.snapshot_timestamp.set(trained_at.0 as f64 / 1e3);
+        let (lists, reason) = match worse {
+            Some(why) => {
+                self.refused_at = Some((read_to, merge));
+                let reason =
+                    format!("how demand answers to price; the lists stay as they are: {why}");
+                (RunOutcome::Refused, reason)
+            }
+            None => (RunOutcome::Published, report.choice.clone()),
+        };
+        self.count_models(&kinds, &report, lists);
+        Ok((RunOutcome::Published, reason, Some(version), report))
+    }
+
+    /// Counts a run for every model: those of the blend end as the whole run does, those that were
+    /// measured and left out are refused.
+    fn count_models(&self, blended: &[ModelKind], report: &Report, outcome: RunOutcome) {
+        for kind in blended {
+            self.metrics.count_run(kind.name(), outcome);
+        }
+        let measured = report
+            .models
+            .iter()
+            .filter(|line| ModelKind::ALL.iter().any(|kind| kind.name() == line.model));
+        for line in measured.filter(|line| !blended.iter().any(|kind| kind.name() == line.model)) {
+            self.metrics.count_run(line.model, RunOutcome::Refused);
+        }
     }
 }

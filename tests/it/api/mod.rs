@@ -18,6 +18,7 @@ mod rules;
 mod search;
 mod stages;
 mod stock_outs;
+mod trials;
 
 mod scenarios;
 mod snapshots;

@@ -84,6 +84,8 @@ async fn directives_are_kept_by_revision(store: Arc<dyn Store>) {
         let names: Vec<&str> = found.directives.iter().map(|found| found.name.as_str()).collect();
         assert_eq!((names, &found.directives[0].body), (vec!["a", "b"], &body));
         assert_eq!(found.directives[0].updated_at, T0);
+        assert_eq!(change("a", Some(&body)).await, Some(true));
+        assert_eq!(all(found.revision).await, None, "the same again is no change");
         // A third is too many, another text for the first is not.
         assert_eq!(change("c", Some(&body)).await, None);
         assert_eq!(all(found.revision).await, None, "nothing has changed");

@@ -247,8 +247,9 @@ impl Desk<'_> {
             loss_max: explore.loss_max,
         };
         lottery.loss_share(exploit).ok_or(NoTrial::NothingToRisk)?;
-        let drawn = if model.is_steady { lottery.forced(pick) } else { lottery.thompson(pick) };
-        let drawn = drawn.ok_or(NoTrial::OnePrice)?;
+        // Whoever is sure of one price may be sure by what history made of other reasons; a small move tells.
+        let drawn = if model.is_steady { None } else { lottery.thompson(pick) };
+        let drawn = drawn.or_else(|| lottery.forced(pick)).ok_or(NoTrial::OnePrice)?;
         let loss_share = lottery.loss_share(drawn.price).ok_or(NoTrial::NothingToRisk)?;
         Ok((drawn, loss_share))
     }

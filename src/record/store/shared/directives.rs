@@ -15,7 +15,7 @@ struct Words {
     count_others: &'static str,
     write: &'static str,
     remove: &'static str,
-    has: &'static str,
+    body: &'static str,
     all: &'static str,
 }
 
@@ -26,7 +26,7 @@ const RULES: Words = Words {
     write: "insert into rules (rule_id, body, updated_ms) values ($1, $2, $3) \
         on conflict (rule_id) do update set body = excluded.body, updated_ms = excluded.updated_ms",
     remove: "delete from rules where rule_id = $1",
-    has: "select count(*) from rules where rule_id = $1",
+    body: "select body from rules where rule_id = $1",
     all: "select rule_id as name, body, updated_ms from rules order by rule_id",
 };
 
@@ -37,7 +37,7 @@ const PRICE_POLICIES: Words = Words {
     write: "insert into price_policies (scope, body, updated_ms) values ($1, $2, $3) \
         on conflict (scope) do update set body = excluded.body, updated_ms = excluded.updated_ms",
     remove: "delete from price_policies where scope = $1",
-    has: "select count(*) from price_policies where scope = $1",
+    body: "select body from price_policies where scope = $1",
     all: "select scope as name, body, updated_ms from price_policies order by scope",
 };
 
@@ -81,11 +81,16 @@ super::for_both! {
             let (words, failed) = (words_of(kind), || StoreError::while_doing("change a directive"));
             let mut transaction = self.begin().await?;
             sqlx::query(words.next_revision).execute(&mut *transaction).await.map_err(failed())?;
-            let had: i64 = sqlx::query_scalar(words.has)
+            let before: Option<String> = sqlx::query_scalar(words.body)
                 .bind(name)
-                .fetch_one(&mut *transaction)
+                .fetch_optional(&mut *transaction)
                 .await
                 .map_err(failed())?;
+            let body = body.map(to_json);
+            if body == before {
+                // Nobody need read everything again.
+                return Ok(Some(before.is_some()));
+            }
             if let Some(body) = body {
                 let others: i64 = sqlx::query_scalar(words.count_others)
                     .bind(name)
@@ -97,14 +102,11 @@ super::for_both! {
                 }
                 sqlx::query(words.write)
                     .bind(name)
-                    .bind(to_json(body))
+                    .bind(body)
                     .bind(at.0)
                     .execute(&mut *transaction)
                     .await
                     .map_err(failed())?;
-            } else if had == 0 {
-                // Nobody need read everything again.
-                return Ok(Some(false));
             } else {
                 sqlx::query(words.remove)
                     .bind(name)
@@ -113,7 +115,7 @@ super::for_both! {
                     .map_err(failed())?;
             }
             transaction.commit().await.map_err(StoreError::while_doing("commit"))?;
-            Ok(Some(had > 0))
+            Ok(Some(before.is_some()))
         }
 
         async fn directives(

@@ -96,6 +96,25 @@ fn a_steady_price_is_moved_a_little() {
 }
 
 #[test]
+fn who_is_sure_of_one_price_still_tries_its_neighbours() {
+    // Hardly any answer to the price: every draw wants the highest one allowed.
+    let mut case = on_trial();
+    case.demand = Some(doubtful(-1.05, 0.01));
+    case.limits.price_max = Some(Cents(1040));
+    let mut drawn: BTreeMap<i64, u32> = BTreeMap::new();
+    for choice in slots(&case, 200) {
+        let trial = choice.exploration;
+        assert_eq!(trial.exploit, Some(Cents(1040)), "{choice:?}");
+        assert!(trial.is_exploring() && trial.propensity < 1.0 && trial.loss_share <= 0.02);
+        *drawn.entry(choice.price.unwrap().0).or_default() += 1;
+    }
+    assert!(
+        drawn.len() > 1 && drawn.keys().all(|price| (1000..=1040).contains(price)),
+        "{drawn:?}"
+    );
+}
+
+#[test]
 fn nothing_is_tried_where_it_may_not_be() {
     let why = |change: fn(&mut Case)| {
         let mut case = on_trial();
