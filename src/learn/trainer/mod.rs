@@ -389,11 +389,14 @@ impl Trainer {
             && !is_set_anew;
         let is_refused_whole = !is_asked && !is_set_anew && self.refused_at == Some((last, merge));
         let searches = self.search_seconds(occasion, served).await?;
-        if is_refused_whole && !erased && searches.is_none() {
-            return skipped("nothing changed since the last run, whose lists were refused".into());
-        }
-        if is_served_whole && !erased && searches.is_none() {
-            return skipped("nothing changed since the served snapshot".into());
+        let unchanged = if is_served_whole {
+            Some("nothing changed since the served snapshot")
+        } else {
+            is_refused_whole
+                .then_some("nothing changed since the last run, whose lists were refused")
+        };
+        if let Some(why) = unchanged.filter(|_| !erased && searches.is_none()) {
+            return skipped(why.into());
         }
         if over.hold.is_some() && !is_asked && !erased {
             let version = served.version;
@@ -422,8 +425,8 @@ impl Trainer {
         // Whoever asked for a search wants to read of it, whatever it found.
         let is_read = occasion == Occasion::AskedToSearch && searches.is_some();
         let is_needed = erased || found || is_read || is_set_anew || served.version == 0;
-        if is_served_whole && !is_needed {
-            return skipped("nothing changed since the served snapshot".into());
+        if let Some(why) = unchanged.filter(|_| !is_needed) {
+            return skipped(why.into());
         }
         let enough = is_needed || is_asked || new_events >= self.params.new_events_min;
         if !enough {
