@@ -8,11 +8,8 @@ use super::{
     state::{ApiState, Money},
 };
 use crate::{
-    decide::price::{at_once, brakes::is_jump},
-    domain::{
-        Cents, Item, ItemChange, ItemFields, ItemId, PriceReason,
-        doubt::{UnitMixUp, ratio},
-    },
+    decide::price::{Wanted, at_once, brakes::is_jump},
+    domain::{Cents, Item, ItemChange, ItemFields, ItemId, PriceReason, doubt::UnitMixUp},
     record::{
         forms::{
             FieldProblem, FormRules, decode_batch, item_fields_from_json, item_patch_from_json,
@@ -170,7 +167,7 @@ async fn change(
     // Guard-rails that were moved hold at once; demand moves prices on the next round.
     let escaped: Vec<NewPrice> = items
         .iter()
-        .filter_map(|item| into_bounds(state, item, before.get(&item.item_id).unwrap_or(&nothing)))
+        .filter_map(|item| into_bounds(state, item, before.get(&item.item_id)))
         .collect();
     for item in state.store.set_prices(&escaped, now).await? {
         state.live.catalogue.apply_priced(item.clone(), PriceReason::GuardRail, now);
@@ -190,28 +187,33 @@ async fn change(
 /// The bound for an item whose price in force lies outside of them; `None` if pricing is off. It is the
 /// merchant who moved it, whatever demand makes of it on the next round.
 ///
-/// What may be a slip of the pen is left to the next run, which waits for a person: a cost that has jumped, a new bound at
-/// a multiple of the price, and what [`at_once`] leaves out.
-fn into_bounds(state: &ApiState, item: &Item, fields_before: &ItemFields) -> Option<NewPrice> {
+/// What may be a slip of the pen is left to the next run, which waits for a person: a cost that has jumped, and what
+/// [`at_once()`] leaves out.
+fn into_bounds(
+    state: &ApiState,
+    item: &Item,
+    fields_before: Option<&ItemFields>,
+) -> Option<NewPrice> {
     let policies = state.pricing.policies();
     let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
     let in_force = item.price_in_force.filter(|_| !item.removed)?;
     let jump = item
         .fields
         .cost
-        .zip(fields_before.cost)
+        .zip(fields_before.and_then(|fields| fields.cost))
         .is_some_and(|(cost, before)| is_jump(cost, before, &policy.brakes));
     if jump {
         return None;
     }
-    let price = at_once(item, &policy, state.currency, in_force);
-    let price = Some(price).filter(|&price| price != in_force)?;
+    // A price that is new gives way to bounds that are not; of a new item, whose price and bounds contradict each other,
+    // nobody knows which is wrong, and too cheap is worse.
     let bounds = |fields: &ItemFields| (fields.price_min, fields.price_max);
-    let factor = ratio(price, in_force).unwrap_or(f64::INFINITY);
-    let is_far = factor.max(factor.recip()) > policy.competition.trust.ratio_max;
-    if is_far && bounds(&item.fields) != bounds(fields_before) {
-        return None;
-    }
+    let follows_far = fields_before.is_none_or(|before| {
+        before.price != item.fields.price && bounds(before) == bounds(&item.fields)
+    });
+    let wanted = Wanted { price: in_force, follows_far };
+    let price = at_once(item, &policy, state.currency, wanted);
+    let price = Some(price).filter(|&price| price != in_force)?;
     let (item, before) = (item.item_id.clone(), Some(in_force));
     Some(NewPrice { item, before, price, reason: PriceReason::GuardRail })
 }

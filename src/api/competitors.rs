@@ -7,7 +7,7 @@ use super::{
     state::{ApiState, Money},
 };
 use crate::{
-    domain::{Cents, CompetitorPrice, ItemId, Timestamp},
+    domain::{Cents, CompetitorOffer, CompetitorPrice, Condition, ItemId, Timestamp},
     learn::demand::competitors::{OfferFlag, Refusal},
     record::forms::{FieldProblem, competitor_price_from_json},
 };
@@ -26,11 +26,12 @@ pub async fn post_competitor_prices(
     body: Body,
 ) -> Result<Json<RowsAnswer>, ApiError> {
     let (rows, mut rejected) = rows(&state, &body, competitor_price_from_json)?;
-    let mut first: HashMap<(ItemId, String, Timestamp), usize> = HashMap::new();
+    let mut first: HashMap<(ItemId, String, Timestamp, Condition), usize> = HashMap::new();
     let mut prices: Vec<CompetitorPrice> = Vec::with_capacity(rows.len());
     let mut n_repeated = 0;
     for (index, row) in rows {
-        let key = (row.item.clone(), row.offer.competitor.clone(), row.offer.observed_at);
+        let CompetitorOffer { competitor, observed_at, condition, .. } = row.offer.clone();
+        let key = (row.item.clone(), competitor, observed_at, condition);
         match first.get(&key) {
             None => {
                 first.insert(key, prices.len());

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     decide::price::{
-        Book, Bounds, Decided, Facts, Priced, at_once,
+        Book, Bounds, Decided, Facts, Priced, Wanted, at_once,
         brakes::{Hold, holds},
         choice::Goal,
         decide_all, hard_bounds, kept,
@@ -227,7 +227,7 @@ impl Pricing {
     }
 
     /// Takes a run back: prices that it brought and that are still in force give way to those before, as far as today's
-    /// bounds allow. Doing so again does what is left to do.
+    /// bounds allow [at once](at_once()). Doing so again does what is left to do.
     pub async fn roll_back(&self, run: &str) -> Result<Proposal, PricingError> {
         let found = self.store.price_run(run).await?.ok_or(PricingError::NotFound)?;
         if found.state != RunState::RolledBack {
@@ -240,7 +240,12 @@ impl Pricing {
                 let before = decision.before.filter(|_| in_force == decision.price)?;
                 // Where pricing is off, what it made of a price does not come back.
                 let policy = Some(policies.of(item)).filter(|policy| policy.enabled)?;
-                let price = at_once(item, &policy, self.currency, before);
+                let price = at_once(
+                    item,
+                    &policy,
+                    self.currency,
+                    Wanted { price: before, follows_far: false },
+                );
                 Some((price, PriceReason::Restored))
             })
             .await?;

@@ -2,7 +2,7 @@
 
 use super::{CHUNK, Pricing, PricingError};
 use crate::{
-    decide::price::at_once,
+    decide::price::{Wanted, at_once},
     domain::{Cents, ItemId, PriceEntry, PriceReason, RunState, Timestamp},
     record::store::NewPrice,
 };
@@ -68,7 +68,12 @@ impl Pricing {
             .filter_map(|entry| {
                 let list = entry.item.fields.price?;
                 let policy = policies.of(&entry.item);
-                let price = at_once(&entry.item, &policy, self.currency, list);
+                let price = at_once(
+                    &entry.item,
+                    &policy,
+                    self.currency,
+                    Wanted { price: list, follows_far: false },
+                );
                 let before = entry.item.price_in_force;
                 let (item, reason) = (entry.item.item_id.clone(), PriceReason::Restored);
                 (entry.item.price_in_force != Some(price)).then_some(NewPrice {
@@ -101,7 +106,12 @@ impl Pricing {
                     // the book of then.
                     let list = entry.item.fields.price.filter(|_| !policy.enabled);
                     let price = list.or_else(|| approved_price(ledger, at))?;
-                    let price = at_once(&entry.item, &policy, self.currency, price);
+                    let price = at_once(
+                        &entry.item,
+                        &policy,
+                        self.currency,
+                        Wanted { price, follows_far: false },
+                    );
                     let price = Some(price).filter(|&price| price != in_force)?;
                     let (item, reason) = (ledger[0].item.clone(), PriceReason::Restored);
                     Some(NewPrice { item, before: Some(in_force), price, reason })

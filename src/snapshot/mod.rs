@@ -80,6 +80,10 @@ pub struct PricedAnew {
     pub trained_at: Timestamp,
     /// The time of the last event that it has learned from.
     pub as_of: Timestamp,
+    /// That event, and the last merge of people: the same would teach the same lists, which were refused.
+    pub read_to: (Sequence, i64),
+    /// The version before, if that had the same lists, too.
+    pub before: Option<u64>,
 }
 
 /// Everything a request reads, frozen at one training run.

@@ -19,6 +19,7 @@
 //!
 //! Deliberately not here: who asks. A price depends on item, market, time and ledger, never on a person.
 
+pub mod at_once;
 pub mod book;
 pub mod brakes;
 pub mod choice;
@@ -35,11 +36,12 @@ pub mod simulate;
 pub mod situation;
 pub mod terms;
 
+pub use at_once::{Wanted, at_once};
 pub use book::{Book, Decided, Facts, Priced, decide_all, left_by_line};
 pub use guard::{Bounds, CeilingRule, FloorRule};
 pub use note::PriceNote;
 pub use policy::{Brakes, PricePolicy};
 pub use quote::{Quote, QuoteTime, quote};
 pub use scope::{PricePolicies, Scope};
-pub use situation::{Knowledge, at_once, case_of, hard_bounds, weeks_to_end};
+pub use situation::{Knowledge, case_of, hard_bounds, weeks_to_end};
 pub use terms::{GoalName, PriceTerms, TermsChange, WrongTerm};

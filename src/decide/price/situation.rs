@@ -2,7 +2,6 @@
 
 use super::{
     Bounds, PriceNote, PricePolicy,
-    brakes::is_leap,
     choice::{Case, CompetitorIndex, ItemLimits, Past, Stock},
     guard::{CeilingRule, FloorRule, GuardRails, margin_floor, step_reference},
 };
@@ -148,14 +147,39 @@ pub fn weeks_to_end(fields: &ItemFields, now: Timestamp) -> Option<f64> {
 /// The prices at which an item may be sold now, whatever demand says: frozen, contract, margin floor, and the merchant's
 /// lowest and highest. `None` if they clash, or nothing bounds the price.
 pub fn hard_bounds(item: &Item, policy: &PricePolicy, currency: Currency) -> Option<Bounds> {
+    bounds_of(item, policy, currency, BoundsOf::ALL)
+}
+
+/// What bounds are made of, beside the merchant's lowest and highest price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BoundsOf {
+    /// Cost with its margin.
+    pub(super) margin: bool,
+    /// What a contract allows.
+    pub(super) contract: bool,
+}
+
+impl BoundsOf {
+    /// Everything.
+    pub(super) const ALL: Self = Self { margin: true, contract: true };
+}
+
+/// As [`hard_bounds`], of some of what they are made of.
+pub(super) fn bounds_of(
+    item: &Item,
+    policy: &PricePolicy,
+    currency: Currency,
+    parts: BoundsOf,
+) -> Option<Bounds> {
     let limits = limits(&item.fields, policy, currency);
     if let Some(price) = item.price_in_force.filter(|_| limits.is_frozen) {
         return Some(Bounds { low: price, high: price });
     }
-    let margin = item.fields.cost.filter(|_| !limits.is_clearance);
+    let margin = item.fields.cost.filter(|_| !limits.is_clearance && parts.margin);
     let margin = margin.map(|cost| margin_floor(cost, policy));
-    let lows = [limits.advertised_min, margin, limits.price_min];
-    let highs = [limits.recommended_max, limits.price_max];
+    let contract = |price: Option<Cents>| price.filter(|_| parts.contract);
+    let lows = [contract(limits.advertised_min), margin, limits.price_min];
+    let highs = [contract(limits.recommended_max), limits.price_max];
     let (low, high) = (lows.into_iter().flatten().max(), highs.into_iter().flatten().min());
     let bounds = match (low, high) {
         (None, None) => return None,
@@ -166,19 +190,9 @@ pub fn hard_bounds(item: &Item, policy: &PricePolicy, currency: Currency) -> Opt
     (bounds.low <= bounds.high).then_some(bounds)
 }
 
-/// What becomes of `price` at once: it is brought inside today's bounds, unless that takes more than a step. Then only
-/// the merchant's own lowest and highest price are followed, which are orders; a cost or a contract that moves a price
-/// that far may be a slip of the pen. What is left waits for a run, and that for a person.
-pub fn at_once(item: &Item, policy: &PricePolicy, currency: Currency, price: Cents) -> Cents {
-    let Some(bounds) = hard_bounds(item, policy, currency) else { return price };
-    let inside = bounds.clamp(price);
-    let is_frozen = limits(&item.fields, policy, currency).is_frozen;
-    if is_frozen || !is_leap(price, inside, &policy.choice) {
-        return inside;
-    }
-    let ItemFields { price_min, price_max, .. } = item.fields;
-    let ordered = price_min.map_or(price, |min| price.max(min));
-    price_max.map_or(ordered, |max| ordered.min(max))
+/// Whether the price may not change for now.
+pub(super) fn is_frozen(item: &Item, policy: &PricePolicy, currency: Currency) -> bool {
+    limits(&item.fields, policy, currency).is_frozen
 }
 
 /// Why no price can be chosen at all, before demand is looked at: pricing is off, or nothing bounds the price.

@@ -1,7 +1,7 @@
 //! From what was fitted to what is served, and back.
 
 use crate::{
-    domain::{ItemId, Sequence, Timestamp},
+    domain::{ItemId, Sequence, Timestamp, time::DAY_MS},
     learn::{
         dataset::{EventLog, UserIdx},
         pipeline::{Fitted, Report},
@@ -11,6 +11,9 @@ use crate::{
     snapshot::{Contents, PricedAnew, Snapshot},
 };
 use rustc_hash::FxHashMap;
+
+/// How long served lists are held against new ones at least, however short the time that is held out. Our choice.
+const LISTS_STAND_MS: i64 = 7 * DAY_MS;
 
 /// What the catalogue says of each item, by position; categories as numbers.
 pub(super) fn item_facts(items: &[ItemId], live: &Live) -> Vec<ItemFacts> {
@@ -36,14 +39,20 @@ pub(super) fn item_positions(items: &[ItemId], served: &Snapshot) -> Vec<Option<
 /// Why the new snapshot must not be served, if so: its lift over popularity on held-out shoppers is
 /// below the served one's by more than the tolerance and what chance explains (two standard errors).
 ///
-/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too. Once all that is held out
-/// came after the served snapshot, its lift was measured in other times, and is no longer held against a new one: else a
-/// lucky one would be served for ever.
-pub(super) fn is_worse(served: &Snapshot, report: &Report, tolerance: f64) -> Option<String> {
+/// Lifts are compared, not scores: a season that is hard to foresee is hard for popularity too. Once the served lists are
+/// a week old, and all that is held out came after them, their lift was measured in other times, and is no longer held
+/// against new ones: else lucky ones would be served for ever.
+pub(super) fn is_worse(
+    served: &Snapshot,
+    report: &Report,
+    now: Timestamp,
+    tolerance: f64,
+) -> Option<String> {
     let before: serde_json::Value = serde_json::from_str(&served.report).ok()?;
     let (lift, served_lift) = (report.lift?, before.get("lift")?.as_f64()?);
     let held_out_from = report.holdout_from.as_deref().and_then(Timestamp::parse);
-    if held_out_from.is_some_and(|from| served.as_of <= from) {
+    let is_of_other_times = held_out_from.is_some_and(|from| served.as_of <= from);
+    if is_of_other_times && LISTS_STAND_MS <= now.since_ms(served.trained_at) {
         return None;
     }
     let floor = served_lift * (1.0 - tolerance) - 2.0 * report.lift_standard_error.unwrap_or(0.0);
@@ -111,6 +120,7 @@ pub(super) fn priced_anew(
     if let Some(fields) = report.as_object_mut() {
         let told = serde_json::to_value(&fitted.report.price_response).unwrap_or_default();
         fields.insert("price_response".into(), told);
+        fields.remove("price_response_failure");
     }
     Contents {
         version,

@@ -377,7 +377,7 @@ impl Trainer {
     ) -> Result<(RunOutcome, String, Option<u64>, Report), TrainError> {
         let skipped = |why: String| Ok((RunOutcome::Skipped, why, None, Report::default()));
         let (occasion, is_asked) = (ask.occasion, ask.is_asked());
-        let erased = self.read_erasures().await?;
+        let erased = self.read_erasures(served.trained_at).await?;
         let merge = self.read_merges().await?;
         let settings = self.params.text();
         let is_other = served.version > 0 && served.settings != settings;
@@ -387,7 +387,8 @@ impl Trainer {
             && served.watermark == last
             && served.merges == merge
             && !is_set_anew;
-        let is_refused_whole = !is_asked && !is_set_anew && self.refused_at == Some((last, merge));
+        let refused_at = self.refused_at.max(served.priced_anew.as_ref().map(|anew| anew.read_to));
+        let is_refused_whole = !is_asked && !is_set_anew && refused_at == Some((last, merge));
         let searches = self.search_seconds(occasion, served).await?;
         let unchanged = if is_served_whole {
             Some("nothing changed since the served snapshot")
@@ -410,7 +411,7 @@ impl Trainer {
         let (new_events, read_to, n_acts) = {
             let memory = self.memory();
             let acts = memory.log.acts();
-            let known = self.refused_at.map_or(Sequence(0), |(read_to, _)| read_to);
+            let known = refused_at.map_or(Sequence(0), |(read_to, _)| read_to);
             let known = known.max(served.watermark);
             let new = acts.iter().filter(|act| act.sequence > known).count() as u64;
             (new, memory.read_to, acts.len())

@@ -52,7 +52,7 @@ pub(super) struct Publishing {
     pub(super) lifted: Option<String>,
     /// Versions to keep.
     pub(super) keep: usize,
-    /// A version that has nothing over the new one, and is not worth going back to.
+    /// A version with the same lists and an older price response than the one before: not worth going back to.
     pub(super) outdone: Option<u64>,
 }
 
@@ -108,7 +108,7 @@ impl Trainer {
         let (kinds, report) =
             (fitted.seconds.iter().map(|fit| fit.0).collect::<Vec<_>>(), fitted.report.clone());
         // Who was erased must not live on in a snapshot because it was a good one.
-        let worse = is_worse(served, &report, self.params.tolerance).filter(|_| !erased);
+        let worse = is_worse(served, &report, now, self.params.tolerance).filter(|_| !erased);
         if let Some(why) = &worse {
             tracing::warn!(reason = why, "new lists are refused");
             if fitted.price_response.is_none() {
@@ -117,13 +117,22 @@ impl Trainer {
                 return Ok((RunOutcome::Refused, why.clone(), None, report));
             }
         }
+        // Lists that this process has not seen the last of must not come back.
+        if worse.is_some() && over.served.is_some_and(|version| version != served.version) {
+            let why = "another version is served by now".to_owned();
+            self.count_models(&kinds, &report, RunOutcome::Refused);
+            return Ok((RunOutcome::Refused, why, None, report));
+        }
         let newest = self.folder.versions().last().copied().unwrap_or(0);
         let version = newest.max(served.version) + 1;
         let snapshot: Arc<Snapshot> = {
             let memory = self.memory();
             let contents = if worse.is_some() {
                 let items = memory.log.items().to_vec();
-                priced_anew(served, fitted, version, PricedAnew { items, trained_at: now, as_of })
+                let before = served.priced_anew.as_ref().map(|_| served.version);
+                let read_to = (read_to, merge);
+                let learned = PricedAnew { items, trained_at: now, as_of, read_to, before };
+                priced_anew(served, fitted, version, learned)
             } else {
                 let fitted = (fitted, settings);
                 contents(&memory.log, fitted, version, (now, as_of), (read_to, merge))
@@ -146,7 +155,7 @@ impl Trainer {
             lifted: ask.hold.clone(),
             keep: if erased { 1 } else { self.params.keep_versions },
             served: over.served,
-            outdone: (worse.is_some() && served.priced_anew.is_some()).then_some(served.version),
+            outdone: worse.as_ref().and(served.priced_anew.as_ref()).and_then(|anew| anew.before),
         };
         let trained_at = snapshot.trained_at;
         let (folder, cell) = (self.folder.clone(), self.snapshots.clone());

@@ -46,7 +46,7 @@ impl Trainer {
     /// Reads erasures; `true` if somebody was erased since the served snapshot was trained.
     ///
     /// Called before events are read: who is erased and comes back is a new person.
-    pub(super) async fn read_erasures(&self) -> Result<bool, TrainError> {
+    pub(super) async fn read_erasures(&self, trained_at: Timestamp) -> Result<bool, TrainError> {
         let (mut after, mut last_at) = {
             let memory = self.memory();
             (memory.erasure, memory.erased_at)
@@ -61,7 +61,7 @@ impl Trainer {
         }
         let mut memory = self.memory();
         (memory.erasure, memory.erased_at) = (after, last_at);
-        Ok(last_at.is_some_and(|at| at >= self.snapshots.current().trained_at))
+        Ok(last_at.is_some_and(|at| at >= trained_at))
     }
 
     /// Reads merges; the last there is. Called before events are read: those are stored as merges have left them.

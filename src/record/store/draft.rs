@@ -2,8 +2,8 @@
 
 use super::{ChangeTerms, NewPrice, Refusal};
 use crate::domain::{
-    Cents, CompetitorPrice, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry, PriceReason,
-    SpellKind, Timestamp, doubt::unit_mix_up,
+    Cents, CompetitorPrice, Condition, Item, ItemChange, ItemFields, ItemId, Patch, PriceEntry,
+    PriceReason, SpellKind, Timestamp, doubt::unit_mix_up,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -266,11 +266,17 @@ pub(super) fn draft_backfill(
     (drafts, written)
 }
 
-/// The offers to be written, in the order of their keys; of several of one seller at one time the last counts.
+/// The offers to be written, in the order of their keys; of several of one seller at one time the last counts, a
+/// new good before all others.
 pub(super) fn last_offers(prices: &[CompetitorPrice]) -> Vec<&CompetitorPrice> {
-    let mut last = BTreeMap::new();
+    let mut last: BTreeMap<_, &CompetitorPrice> = BTreeMap::new();
     for price in prices {
-        last.insert((&price.item, &price.offer.competitor, price.offer.observed_at), price);
+        let key = (&price.item, &price.offer.competitor, price.offer.observed_at);
+        let is_new = |price: &CompetitorPrice| price.offer.condition == Condition::New;
+        // What a seller asks for a used one says nothing of the new one.
+        if !last.get(&key).is_some_and(|known| is_new(known) && !is_new(price)) {
+            last.insert(key, price);
+        }
     }
     last.into_values().collect()
 }

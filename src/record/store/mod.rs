@@ -214,7 +214,7 @@ pub trait Store:
     async fn backfill_prices(&self, entries: &[PriceEntry]) -> Result<u64, StoreError>;
 
     /// Stores competitors' prices; one of the same item, competitor and time is put right, and of several the last
-    /// counts. Answers how many were new or put right.
+    /// counts, a new good before all others. Answers how many were new or put right.
     async fn append_competitor_prices(&self, prices: &[CompetitorPrice])
     -> Result<u64, StoreError>;
 

@@ -162,6 +162,9 @@ async fn a_cost_above_the_price_waits_for_a_person() {
     let far = shop.patch("/items/new", json!({ "price_min": 400 })).await.is(200);
     assert_eq!(far["price_in_force"]["amount"], "30.00");
     assert_eq!(details(&far), [("/price_min", "is 40.00 times the price (10.00)")]);
+    // Not by whatever is said of the item next, either.
+    let next = shop.patch("/items/new", json!({ "stock": 5 })).await.is(200);
+    assert_eq!(next["price_in_force"]["amount"], "30.00");
 }
 
 #[tokio::test]

@@ -154,8 +154,9 @@ async fn demand_is_learned_anew_though_new_lists_are_refused() {
     }
     assert_eq!(again.outcome, RunOutcome::Skipped, "{}", again.reason);
     let served = list(&shop).await["model"]["version"].clone();
-    let versions = shop.get("/models").await.is(200)["versions"].clone();
-    assert_eq!(versions, json!([1, served]), "what is outdone is not kept");
+    let versions = shop.get("/models").await.is(200)["versions"].as_array().unwrap().clone();
+    assert_eq!((&versions[0], versions.last().unwrap()), (&json!(1), &served));
+    assert!(versions.len() <= 3, "of one kind of lists the last two are kept: {versions:?}");
     // Once all that is held out came after the served lists, the past is no measure any more.
     for now in 23..30 {
         week(&shop, now, Taste::None).await;

@@ -172,9 +172,15 @@ async fn competitor_prices_are_stored_once(store: Arc<dyn Store>) {
     );
     assert_eq!(store.append_competitor_prices(&[seen(1)]).await.unwrap(), 1);
     // A seller's used one says nothing of the new one that was seen at the same time.
-    let mut other = seen(1);
-    (other.offer.condition, other.offer.price) = (Condition::New, Cents(3));
-    assert_eq!(store.append_competitor_prices(&[other]).await.unwrap(), 0);
+    let mut new = CompetitorPrice { item: item("urn"), ..seen(1) };
+    (new.offer.condition, new.offer.price) = (Condition::New, Cents(13));
+    let used = CompetitorPrice { item: item("urn"), ..seen(1) };
+    for (rows, n_written) in
+        [(vec![used.clone()], 1), (vec![new.clone(), used.clone()], 1), (vec![used], 0)]
+    {
+        assert_eq!(store.append_competitor_prices(&rows).await.unwrap(), n_written);
+    }
+    assert_eq!(store.offers_of(&item("urn"), T0, 9).await.unwrap(), [new]);
     let of = |id: &str, ms| CompetitorPrice { item: item(id), ..seen(ms) };
     store.append_competitor_prices(&[of("cup", 5), of("pot", 5), of("pot", 9)]).await.unwrap();
     let page = store.offers_since(T0.plus_ms(1), None, 2).await.unwrap();

@@ -15,7 +15,8 @@ use crate::domain::Cents;
 /// Deviations from its mean within which an elasticity is drawn: the middle 80 % of a normal distribution.
 const Z_MAX: f64 = 1.28;
 
-/// Moves that are forced where prices were too steady to learn anything: 1 to 3 per cent, either way. After den Boer
+/// Moves that are forced where prices were too steady to learn anything, or belief is sure of one price: 1 to 3 per cent,
+/// either way. After den Boer
 /// and Zwart, "Simultaneously learning and optimizing using controlled variance pricing", Management Science 2014.
 const FORCED: [f64; 6] = [-0.03, -0.02, -0.01, 0.01, 0.02, 0.03];
 
@@ -84,7 +85,8 @@ impl Lottery<'_, '_> {
         half.unwrap_or(self.exploit)
     }
 
-    /// A small move from the price without a trial, where prices were too steady; `None` if there is none to make.
+    /// A small move from the price without a trial, where prices were too steady or all draws want one; `None` if there is
+    /// none to make.
     pub(super) fn forced(&mut self, pick: u64) -> Option<Drawn> {
         let from = self.exploit;
         let moved = |share: f64| self.grid.nearest(from.0 as f64 * (1.0 + share));

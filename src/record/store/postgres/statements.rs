@@ -58,11 +58,13 @@ pub(super) const INSERT_COMPETITORS: &str = "insert into competitor_prices (item
      $6::boolean[], $7::text[], $8::double precision[]) \
      on conflict (item_id, competitor, observed_at_ms) do update set \
      price_minor = excluded.price_minor, shipping_minor = excluded.shipping_minor, \
-     in_stock = excluded.in_stock, match_confidence = excluded.match_confidence \
-     where competitor_prices.condition = excluded.condition and (competitor_prices.price_minor, competitor_prices.shipping_minor, \
-     competitor_prices.in_stock, competitor_prices.match_confidence) \
+     in_stock = excluded.in_stock, condition = excluded.condition, \
+     match_confidence = excluded.match_confidence \
+     where excluded.condition in (competitor_prices.condition, 'new') \
+     and (competitor_prices.price_minor, competitor_prices.shipping_minor, \
+     competitor_prices.in_stock, competitor_prices.condition, competitor_prices.match_confidence) \
      is distinct from (excluded.price_minor, excluded.shipping_minor, excluded.in_stock, \
-     excluded.match_confidence)";
+     excluded.condition, excluded.match_confidence)";
 pub(super) const WRITE_USERS: &str = "insert into users (user_id, attributes, first_seen_ms, updated_ms) \
      select id, attributes, $3, $3 from unnest($1::text[], $2::text[]) as t(id, attributes) \
      on conflict (user_id) do update set attributes = excluded.attributes, \
