@@ -115,6 +115,7 @@ async fn demand_is_learned_anew_though_new_lists_are_refused() {
     let trained_at = |list: &Value| list["model"]["trained_at"].clone();
     let list = async |shop: &Shop| shop.get("/recommendations/u1").await.is(200);
     let first = list(&shop).await;
+    let mut late = shop.beside().await;
     shop.put("/items/late", json!({ "price": 10, "cost": 6, "price_max": 14 })).await.is(200);
     // What shoppers buy next is nobody's taste, so that no list foresees it.
     let mut refused = None;
@@ -141,6 +142,10 @@ async fn demand_is_learned_anew_though_new_lists_are_refused() {
     );
     let ages = shop.get("/prices/late/explanation").await.is(200)["ages_hours"].clone();
     assert!(ages["learned_from"].as_f64().unwrap() < 48.0, "{ages}");
+    // A process that has not seen this version does not bring back the lists of the one before.
+    let behind = late.train().await;
+    assert_eq!((behind.outcome, behind.version), (RunOutcome::Refused, None), "{}", behind.reason);
+    assert_eq!(behind.reason, "another version is served by now");
     // It is saved, and the same events are not learned from again.
     let other = shop.beside().await;
     assert_eq!(other.get("/items/late/elasticity").await.is(200), told);
