@@ -33,6 +33,16 @@ pub enum SnapshotError {
         #[source]
         source: io::Error,
     },
+    /// The file is of a program that writes another layout: an older or a newer one.
+    #[error(
+        "the snapshot file {path} has format {format}, and this version reads {FORMAT}; what it holds is learned anew"
+    )]
+    OtherFormat {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
     /// The file is not what was written.
     #[error("the snapshot file {path} is damaged: {detail}")]
     Damaged {
@@ -181,11 +191,21 @@ impl SnapshotFolder {
         self.versions().into_iter().rev().filter(|&version| version <= newest).find_map(|version| {
             self.load(version)
                 .inspect_err(|error| {
-                    tracing::error!(
-                        snapshot.version = version,
-                        error = error as &dyn std::error::Error,
-                        "a saved snapshot is refused; the one before it is taken"
-                    );
+                    let cause = error as &dyn std::error::Error;
+                    // After an upgrade nothing is broken.
+                    if matches!(error, SnapshotError::OtherFormat { .. }) {
+                        tracing::warn!(
+                            snapshot.version = version,
+                            error = cause,
+                            "a saved snapshot is passed over"
+                        );
+                    } else {
+                        tracing::error!(
+                            snapshot.version = version,
+                            error = cause,
+                            "a saved snapshot is refused; the one before it is taken"
+                        );
+                    }
                 })
                 .ok()
         })
@@ -220,9 +240,20 @@ fn read_body<T: DeserializeOwned>(path: &Path, version: u64) -> Result<T, Snapsh
     let (head, body) = (&bytes[..end], &bytes[end + 1..]);
     let expected = format!("{MAGIC} {FORMAT} {version} {}", blake3::hash(body).to_hex());
     if head != expected.as_bytes() {
-        return Err(damaged("its head does not match its body".into()));
+        return Err(match format_of(head) {
+            Some(format) if format != FORMAT => {
+                SnapshotError::OtherFormat { path: path.to_owned(), format }
+            }
+            _ => damaged("its head does not match its body".into()),
+        });
     }
     postcard::from_bytes(body).map_err(|error| damaged(error.to_string()))
+}
+
+/// The format that a head names.
+fn format_of(head: &[u8]) -> Option<u32> {
+    let rest = std::str::from_utf8(head).ok()?.strip_prefix(MAGIC)?;
+    rest.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {

@@ -163,6 +163,13 @@ async fn a_damaged_snapshot_is_refused_and_the_one_before_is_taken() {
     assert_eq!(restarted.state.folder.served(), Some(1));
     assert_eq!(restarted.train().await.version, Some(3));
     assert_eq!(served(&restarted).await, 3);
+    // One of an older version of the program is no damage, and says what it is.
+    let bytes = std::fs::read(restarted.snapshot_file(3)).unwrap();
+    let body = bytes.iter().position(|&byte| byte == b'\n').unwrap();
+    let old = [b"SHOPKEEPER SNAPSHOT 1 3 0".as_slice(), &bytes[body..]].concat();
+    std::fs::write(restarted.snapshot_file(3), old).unwrap();
+    let passed_over = restarted.state.folder.load(3).unwrap_err().to_string();
+    assert!(passed_over.contains("has format 1") && passed_over.contains("anew"), "{passed_over}");
     // An empty folder is a new shop's.
     for version in restarted.state.folder.versions() {
         std::fs::write(restarted.snapshot_file(version), "").unwrap();
