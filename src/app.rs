@@ -32,8 +32,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 /// How often a database that is away at the start is tried.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Opens the configured database, brings its schema up to date, and checks that its amounts are in the shop's currency. One that is away is waited for, for
-/// `database.start_wait_seconds`: after a power failure it may be up later than this process.
+/// Opens the configured database, brings its schema up to date, and checks that its amounts are in the shop's currency. One
+/// that is away is waited for, for `database.start_wait_seconds`: after a power failure it may be up later than this process.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let begun = tokio::time::Instant::now();
     let patience = Duration::from_secs(config.database.start_wait_seconds);

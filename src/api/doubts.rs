@@ -4,7 +4,7 @@ use super::state::ApiState;
 use crate::{
     domain::{
         Event, ItemFields,
-        doubt::{UnitMixUp, mixes_tax, mixes_units, ratio},
+        doubt::{UnitMixUp, is_far, mixes_tax, mixes_units, ratio},
     },
     record::forms::FieldProblem,
 };
@@ -25,14 +25,15 @@ pub(super) fn of_item(
     let touches_price = after.price != before.price;
     if let (true, Some((price, was))) = (touches_price, after.price.zip(before.price)) {
         let rate = mixes_tax(price, was, &trust.vat_rates);
-        let factor = ratio(price, was).unwrap_or(1.0);
         if let Some(rate) = rate {
-            let (percent, was) = (100.0 * rate, format(was));
+            // To a hundredth: 7 % is not 7.000000000000001 %.
+            let (percent, was) = ((1e4 * rate).round() / 100.0, format(was));
             let detail = format!(
                 "differs by a tax of {percent} % from the price before ({was}): was tax added, or left out?"
             );
             doubt("/price", detail);
-        } else if factor.max(factor.recip()) > trust.ratio_max {
+        } else if is_far(price, was, trust.ratio_max) {
+            let factor = ratio(price, was).unwrap_or(1.0);
             doubt("/price", format!("is {factor:.2} times the price before ({})", format(was)));
         }
     }

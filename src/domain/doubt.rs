@@ -32,6 +32,11 @@ pub fn ratio(amount: Cents, other: Cents) -> Option<f64> {
     (amount.0 > 0 && other.0 > 0).then(|| amount.0 as f64 / other.0 as f64)
 }
 
+/// Whether one of two amounts is more than so many times the other. Nothing is said beside an amount of 0.
+pub fn is_far(amount: Cents, other: Cents, times: f64) -> bool {
+    ratio(amount, other).is_some_and(|ratio| ratio.max(ratio.recip()) > times)
+}
+
 /// An amount of an item that is about as many times another one as a whole unit has minor ones, or that part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitMixUp {
@@ -118,6 +123,15 @@ mod tests {
         ] {
             assert_eq!(mixes_units(Cents(amount), Cents(other), 100.0), is_one, "{amount} {other}");
         }
+    }
+
+    #[test]
+    fn far_is_beyond_so_many_times_either_way() {
+        let of = |amount, other| is_far(Cents(amount), Cents(other), 5.0);
+        assert_eq!(
+            [of(500, 100), of(501, 100), of(100, 501), of(0, 9)],
+            [false, true, true, false]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     brakes::is_leap,
     situation::{BoundsOf, bounds_of, is_frozen},
 };
-use crate::domain::{Cents, Currency, Item, doubt::ratio};
+use crate::domain::{Cents, Currency, Item, doubt::is_far};
 
 /// A price that is to come into force at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,8 +41,7 @@ pub fn at_once(item: &Item, policy: &PricePolicy, currency: Currency, wanted: Wa
     }
     let orders = of(BoundsOf { margin: false, contract: false });
     let ordered = orders.map_or(price, |bounds| bounds.clamp(price));
-    let factor = ratio(ordered, price).unwrap_or(f64::INFINITY);
-    let is_far = factor.max(factor.recip()) > policy.competition.trust.ratio_max;
+    let is_far = ordered.0 == 0 || is_far(ordered, price, policy.competition.trust.ratio_max);
     if is_far && !wanted.follows_far { price } else { ordered }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Cents, PriceEntry, Timestamp,
-    doubt::{mixes_units, ratio},
+    doubt::{is_far, mixes_units},
 };
 
 /// How many times its last price a price may be, or what part of it, for what comes back after a pause to be the same
@@ -17,9 +17,7 @@ const REUSE_RATIO: f64 = 5.0;
 /// nobody bought at it for what it said; where the price that is in force now is one of the two, it is the right one.
 /// Everything else was a price, however odd. O(n log n), once more for each pause after which a price is far from the last.
 pub fn learnable(entries: &[PriceEntry], now: Timestamp, units: Option<f64>) -> Vec<bool> {
-    let far = |price: Cents, other: Cents| {
-        ratio(price, other).is_some_and(|ratio| ratio.max(ratio.recip()) > REUSE_RATIO)
-    };
+    let far = |price: Cents, other: Cents| is_far(price, other, REUSE_RATIO);
     let mut start = 0;
     for (at, pair) in entries.windows(2).enumerate() {
         let [last, next] = pair else { continue };

@@ -64,7 +64,8 @@ async fn an_amount_in_cents_is_refused_until_somebody_stands_by_it() {
 
 #[tokio::test]
 async fn doubtful_amounts_are_taken_and_named() {
-    let shop = Shop::with(|config| config.pricing.competition.trust.vat_rates = vec![0.255]).await;
+    let shop =
+        Shop::with(|config| config.pricing.competition.trust.vat_rates = vec![0.255, 0.07]).await;
     let put = shop.put("/items/a", json!({ "price": 10, "cost": 4 })).await.is(200);
     assert_eq!(put["warnings"], Value::Null);
     let patch = async |change| shop.patch("/items/a", change).await.is(200);
@@ -83,6 +84,9 @@ async fn doubtful_amounts_are_taken_and_named() {
     assert!(details(&patch(json!({ "title": "B" })).await).is_empty(), "nothing of it was touched");
     let meant = patch(json!({ "cost": 91, "attributes": { "clearance": true } })).await;
     assert!(details(&meant).is_empty(), "{meant}");
+    shop.put("/items/e", json!({ "price": 10 })).await.is(200);
+    let taxed = shop.patch("/items/e", json!({ "price": "10.70" })).await.is(200);
+    assert!(details(&taxed)[0].1.starts_with("differs by a tax of 7 % from"), "{taxed}");
     let rows = json!([
         { "item": "b", "price": 5, "cost": "0.05" },
         { "item": "c", "price": 5, "cost": 6 },

@@ -3,7 +3,7 @@
 use super::{OfferFlag, Refusal, TrustPolicy};
 use crate::domain::{
     Cents, CompetitorOffer, Timestamp,
-    doubt::{HUNDRED, mixes_tax, mixes_units, ratio},
+    doubt::{HUNDRED, is_far, mixes_tax, mixes_units},
     money::CENTS_MAX,
     time::{HOUR_MS, MINUTE_MS},
 };
@@ -138,10 +138,7 @@ fn refusal(
     let is_match = |confidence: f64| (policy.match_confidence_min..=1.0).contains(&confidence);
     let delivered = delivered(offer, policy);
     let reference = own.reference();
-    let is_far = |reference: Cents| {
-        ratio(delivered, reference)
-            .is_some_and(|ratio| ratio < policy.ratio_max.recip() || policy.ratio_max < ratio)
-    };
+    let is_far = |reference: Cents| is_far(delivered, reference, policy.ratio_max);
     let is_below = |cost: Cents| (delivered.0 as f64) < policy.cost_share_min * cost.0 as f64;
     if !is_amount {
         Some(Refusal::NotAPrice)
